@@ -1,0 +1,27 @@
+"""What the trials say: leaderboard, ensemble, report and export."""
+
+from .ensemble import EnsembleReport, select_ensemble
+from .export import ExportBundle
+from .finalists import select_finalists
+from .leaderboard import Interval, Leaderboard, Row
+from .paired_t import holm, paired_t, t_interval, worse_than_best
+from .results import Results, load
+from .scorers import Scorer, get_scorer
+
+__all__ = [
+    "EnsembleReport",
+    "ExportBundle",
+    "Interval",
+    "Leaderboard",
+    "Results",
+    "Row",
+    "Scorer",
+    "get_scorer",
+    "holm",
+    "load",
+    "paired_t",
+    "select_ensemble",
+    "select_finalists",
+    "t_interval",
+    "worse_than_best",
+]

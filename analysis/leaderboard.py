@@ -1,0 +1,292 @@
+"""Who is best, and who cannot be told apart from the best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..search import Phase, State, Sweep, Trial
+from ..spaces import Config
+from .finalists import rank_search, select_finalists
+from .paired_t import t_interval, worse_than_best
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over ``count`` models with its confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One config on the leaderboard.
+
+    Args:
+        rank: 1 is the best mean; None without a full set of replicates.
+        trial: the search trial that proposed it.
+        default: whether it is the sweep's default config.
+        fresh: mean over the replicates with its interval; None before replication.
+        difference: how much worse than the best its mean is, in units of the metric; 0 for the best.
+        p_value: adjusted p of the test that it is worse than the best; 1 for the best.
+        tied: it belongs to the set tied for best.
+        search_score: the value it was selected with; never used for ranking.
+        optimism: how much the search score flatters: search score minus fresh mean, positive when it was too good;
+            None for a trial that the search stopped early.
+        cost: mean seconds of training of a full run; of the search trial before replication.
+        failed: replicates that failed.
+        test: score on the sealed test part, over the models of all replicates.
+    """
+
+    rank: int | None
+    trial: int
+    config: Config
+    default: bool
+    search_score: float
+    fresh: Interval | None = None
+    difference: float | None = None
+    p_value: float | None = None
+    tied: bool = False
+    optimism: float | None = None
+    cost: float = math.nan
+    failed: int = 0
+    test: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Finalists, best first; before replication the best of the search, without ranks and claims.
+
+    Args:
+        winner: trial of the config to hand over; None before replication.
+        tied: trials of the configs tied for best, the winner among them.
+        replicates: per finalist, on the same seeds and splits for all.
+        notes: what a reader must know to judge the numbers.
+    """
+
+    name: str
+    metric: str
+    goal: str
+    alpha: float
+    rows: list[Row]
+    winner: int | None = None
+    tied: list[int] = field(default_factory=list)
+    replicates: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def replicated(self) -> bool:
+        return self.winner is not None
+
+    @property
+    def headline(self) -> str:
+        """One sentence with the answer."""
+        if self.winner is None:
+            return "not replicated yet: these are search scores, which flatter the best"
+        row = self.row(self.winner)
+        ranked = sum(r.rank is not None for r in self.rows)
+        level = f"{100 * (1 - self.alpha):g} %"
+        if len(self.tied) == 1:
+            return f"trial {self.winner} is better than the other {ranked - 1} finalists ({level}, paired t, Holm)"
+        best = f"trial {self.winner} is {'first' if row.rank == 1 else 'the cheapest'}"
+        return f"{len(self.tied)} of {ranked} finalists are tied for best ({level}, paired t, Holm); {best}"
+
+    def row(self, trial: int) -> Row:
+        """The row of a search trial that is on the board."""
+        return next(row for row in self.rows if row.trial == trial)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as JSON can hold it."""
+        return {
+            "schema_version": 1,
+            "sweep": self.name,
+            "metric": self.metric,
+            "goal": self.goal,
+            "alpha": self.alpha,
+            "test": "paired_t",
+            "correction": "holm",
+            "replicated": self.replicated,
+            "replicates": self.replicates,
+            "winner": self.winner,
+            "tied": self.tied,
+            "headline": self.headline,
+            "notes": self.notes,
+            "rows": [_row_dict(row) for row in self.rows],
+        }
+
+    def _repr_html_(self) -> str:
+        from .tables import leaderboard_frame
+
+        return str(leaderboard_frame(self).to_html(index=False))
+
+
+def build_leaderboard(sweep: Sweep, trials: Sequence[Trial], test_scores: Mapping[int, float]) -> Leaderboard:
+    """The leaderboard of what is recorded so far.
+
+    Args:
+        trials: all trials of the sweep, of all phases.
+        test_scores: score on the sealed test part by replicate trial.
+    """
+    objective, options = sweep.objective, sweep.leaderboard
+    default = sweep.parameters.default()
+    board = Leaderboard(sweep.name, objective.metric, objective.goal, options.alpha, [])
+    finalists = select_finalists(trials, objective, options.top, default)
+    replicates = {f.number: _replicates_of(f, trials) for f in finalists}
+    full = [f for f in finalists if _complete(replicates[f.number]) == options.seeds]
+    if not full:
+        shown = rank_search(trials, objective)[: max(10, options.top)]
+        rows = [_search_row(trial, sweep, default) for trial in shown]
+        return replace(board, rows=rows, notes=_failure_notes(replicates, options.seeds))
+    rows = _ranked(full, replicates, sweep, test_scores)
+    rest = [
+        replace(_search_row(f, sweep, default), failed=_failed(replicates[f.number]))
+        for f in finalists
+        if f not in full
+    ]
+    tied = [row for row in rows if row.tied]
+    winner = min(tied, key=lambda row: row.cost) if options.tie_break == "cost" else rows[0]
+    used = [trial for f in full for trial in replicates[f.number]]
+    return replace(
+        board,
+        rows=rows + rest,
+        winner=winner.trial,
+        tied=[row.trial for row in tied],
+        replicates=options.seeds,
+        notes=_notes(sweep, used) + _failure_notes(replicates, options.seeds),
+    )
+
+
+def _ranked(
+    full: list[Trial], replicates: Mapping[int, list[Trial]], sweep: Sweep, test_scores: Mapping[int, float]
+) -> list[Row]:
+    objective, alpha = sweep.objective, sweep.leaderboard.alpha
+    costs = {f.number: float(np.mean([run.seconds for run in replicates[f.number]])) for f in full}
+    # Replicates are sorted by split, so that the values of two finalists are paired.
+    fresh = {
+        f.number: np.array([run.value(objective.metric) for run in replicates[f.number]], dtype=float) for f in full
+    }
+
+    def key(finalist: Trial) -> tuple[float, float, int]:
+        mean = round(float(fresh[finalist.number].mean()), 12)  # equal up to rounding is equal
+        return -objective.score(mean), costs[finalist.number], finalist.number
+
+    ordered = sorted(full, key=key)
+    scores = objective.sign * np.array([fresh[f.number] for f in ordered])  # (k, r), larger is better
+    best = float(fresh[ordered[0].number].mean())
+    rows = []
+    for rank, (finalist, p_value) in enumerate(zip(ordered, worse_than_best(scores), strict=True), start=1):
+        values, runs = fresh[finalist.number], replicates[finalist.number]
+        mean = float(values.mean())
+        row = _search_row(finalist, sweep, sweep.parameters.default())
+        rows.append(
+            replace(
+                row,
+                rank=rank,
+                fresh=Interval(mean, *t_interval(values, 1 - alpha), len(values)),
+                difference=objective.sign * (best - mean),
+                p_value=float(p_value),
+                tied=bool(p_value > alpha),
+                # A trial stopped early was scored at a lower fidelity: that is no optimism.
+                optimism=objective.sign * (row.search_score - mean) if finalist.state is State.COMPLETE else None,
+                cost=costs[finalist.number],
+                test=_test_interval([test_scores[r.number] for r in runs if r.number in test_scores], 1 - alpha),
+            )
+        )
+    return rows
+
+
+def _search_row(trial: Trial, sweep: Sweep, default: Config) -> Row:
+    value = trial.value(sweep.objective.metric)
+    return Row(
+        rank=None,
+        trial=trial.number,
+        config=trial.config,
+        default=trial.config == default,
+        search_score=math.nan if value is None else value,
+        cost=trial.seconds,
+    )
+
+
+def _replicates_of(finalist: Trial, trials: Sequence[Trial]) -> list[Trial]:
+    runs = [t for t in trials if t.phase is Phase.REPLICATE and t.parent == finalist.number]
+    return sorted(runs, key=lambda trial: trial.split)
+
+
+def _complete(replicates: Sequence[Trial]) -> int:
+    return sum(trial.state is State.COMPLETE for trial in replicates)
+
+
+def _failed(replicates: Sequence[Trial]) -> int:
+    return sum(trial.state is State.FAILED for trial in replicates)
+
+
+def _test_interval(scores: list[float], confidence: float) -> Interval | None:
+    if not scores:
+        return None
+    return Interval(float(np.mean(scores)), *t_interval(np.array(scores), confidence), len(scores))
+
+
+def _notes(sweep: Sweep, used: Sequence[Trial]) -> list[str]:
+    notes = [
+        "intervals and p-values come from fresh replicates alone; "
+        "the search score is shown only as optimism (search score minus fresh mean)"
+    ]
+    if not all(trial.resplit for trial in used):
+        notes.append(
+            "the training function does not use trial.split or trial.split_id: all replicates were validated on the "
+            "same data, so intervals hold seed noise only"
+        )
+    if not all(trial.testable for trial in used):
+        notes.append(
+            "no score on a sealed test part: it needs trial.split(inputs, targets) and a function given to "
+            "trial.save_predictions"
+        )
+    elif sweep.objective.known_scorer is None:
+        notes.append(
+            f"no score on the sealed test part: {sweep.objective.metric!r} is not known as a metric of predictions; "
+            "name one with `scorer` in objectives"
+        )
+    return notes
+
+
+def _failure_notes(replicates: Mapping[int, list[Trial]], seeds: int) -> list[str]:
+    notes = []
+    for number, runs in replicates.items():
+        reasons = [run.reason for run in runs if run.state is State.FAILED]
+        if reasons:
+            notes.append(f"trial {number} is not ranked: {len(reasons)} of {seeds} replicates failed ({reasons[0]})")
+    return notes
+
+
+def _row_dict(row: Row) -> dict[str, Any]:
+    def finite(value: float | None) -> float | None:
+        return value if value is not None and math.isfinite(value) else None
+
+    def interval(value: Interval | None) -> dict[str, Any] | None:
+        if value is None:
+            return None
+        return {"mean": value.mean, "low": finite(value.low), "high": finite(value.high), "count": value.count}
+
+    return {
+        "rank": row.rank,
+        "trial": row.trial,
+        "config_id": row.config.config_id,
+        "config": dict(row.config),
+        "default": row.default,
+        "tied": row.tied,
+        "fresh": interval(row.fresh),
+        "difference": row.difference,
+        "p_value": row.p_value,
+        "search_score": finite(row.search_score),
+        "optimism": finite(row.optimism),
+        "cost_seconds": finite(row.cost),
+        "failed_replicates": row.failed,
+        "test": interval(row.test),
+    }

@@ -1,0 +1,67 @@
+"""Results as data frames. Imports pandas; loaded only when a table is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from ..search import Sweep, Trial
+from .leaderboard import Interval, Leaderboard
+
+
+def trials_frame(trials: Sequence[Trial], sweep: Sweep) -> pd.DataFrame:
+    """One row per trial; inactive parameters are missing values."""
+    metric = sweep.objective.metric
+    rows = [
+        {
+            "trial": trial.number,
+            "phase": trial.phase.value,
+            "state": trial.state.value,
+            metric: trial.value(metric),
+            "steps": trial.last_step,
+            "seconds": trial.seconds,
+            "seed": trial.seed,
+            "split": trial.split,
+            "parent": trial.parent,
+            "config_id": trial.config.config_id,
+            "reason": trial.reason,
+        }
+        | {f"param.{name}": trial.config.get(name) for name in sweep.parameters}
+        for trial in trials
+    ]
+    columns = ["trial", "phase", "state", metric, "steps", "seconds", "seed", "split", "parent", "config_id", "reason"]
+    frame = pd.DataFrame(rows, columns=columns + [f"param.{name}" for name in sweep.parameters])
+    return frame.astype({"parent": "Int64", metric: "float64"})
+
+
+def reports_frame(trials: Sequence[Trial]) -> pd.DataFrame:
+    """One row per report: trial, phase, step, elapsed seconds and all metrics."""
+    rows: list[dict[str, Any]] = [
+        {"trial": t.number, "phase": t.phase.value, "step": r.step, "elapsed": r.elapsed, **r.metrics}
+        for t in trials
+        for r in t.reports
+    ]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["trial", "phase", "step", "elapsed"])
+
+
+def leaderboard_frame(board: Leaderboard) -> pd.DataFrame:
+    """One row per finalist, best first."""
+
+    def bounds(prefix: str, value: Interval | None) -> dict[str, Any]:
+        names = (prefix, f"{prefix}_low", f"{prefix}_high")
+        values = (value.mean, value.low, value.high) if value else (None, None, None)
+        return dict(zip(names, values, strict=True))
+
+    rows = [
+        {"rank": row.rank, "trial": row.trial, "tied": row.tied, "default": row.default}
+        | bounds("mean", row.fresh)
+        | {"replicates": row.fresh.count if row.fresh else 0, "p_value": row.p_value, "optimism": row.optimism}
+        | {"search_score": row.search_score, "seconds": row.cost}
+        | bounds("test", row.test)
+        | {f"param.{name}": value for name, value in row.config.items()}
+        for row in board.rows
+    ]
+    frame = pd.DataFrame(rows)
+    return frame.astype({"rank": "Int64"}) if rows else frame

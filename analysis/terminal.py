@@ -1,0 +1,106 @@
+"""Results as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+
+from rich import box
+from rich.table import Table
+
+from ..search import State, Trial
+from ..spaces import Space
+from . import text
+from .leaderboard import Leaderboard
+from .results import Results
+
+
+def leaderboard_table(board: Leaderboard) -> Table:
+    """Finalists, best first."""
+    tested = any(row.test is not None for row in board.rows)
+    table = _table("rank", "trial", f"{board.metric} ({100 * (1 - board.alpha):g} %)", "n", "p", "tied", "optimism")
+    for name in ("sealed test", "training") if tested else ("training",):
+        table.add_column(name)
+    for row in board.rows:
+        cells = [
+            str(row.rank or "–"),
+            f"{row.trial}{' default' if row.default else ''}",
+            text.interval(row.fresh) if row.fresh else f"{text.number(row.search_score)} (search)",
+            str(row.fresh.count if row.fresh else 0),
+            text.p_value(row),
+            "yes" if row.tied else "",
+            text.signed(row.optimism),
+            *([text.interval(row.test)] if tested else []),
+            text.seconds(row.cost),
+        ]
+        table.add_row(*cells, style="bold" if row.trial == board.winner else None)
+    return table
+
+
+def config_table(board: Leaderboard) -> Table:
+    """The parameters in which the configs on the board differ."""
+    names = text.differing(board.rows)
+    table = _table("trial", *names)
+    for row in board.rows:
+        values = (text.parameter(row.config[name]) if name in row.config else "" for name in names)
+        table.add_row(str(row.trial), *values, style="bold" if row.trial == board.winner else None)
+    return table
+
+
+def summary_lines(results: Results) -> list[str]:
+    """What a reader needs besides the table: ensemble, sealed test, notes."""
+    board, ensemble = results.leaderboard(), results.ensemble()
+    lines = [board.headline]
+    if ensemble is not None:
+        lines += ["", "ensemble", *(f"  {line}" for line in text.ensemble_lines(ensemble))]
+    elif board.replicated:
+        lines += ["", results.ensemble_note]
+    tests = text.test_lines(board, ensemble)
+    if tests:
+        lines += ["", f"sealed test, {board.metric}", *(f"  {line}" for line in tests)]
+    return [*lines, "", *(f"note: {note}" for note in board.notes)] if board.notes else lines
+
+
+def sweeps_table(sweeps: Iterable[tuple[Results, str]]) -> Table:
+    """One line per sweep; each comes with its state in words."""
+    table = _table("sweep", "state", "trials", "failed", "best", "started")
+    for results, state in sweeps:
+        counts = Counter(trial.state for trial in results.trials)
+        best = best_value(results)
+        started = datetime.fromtimestamp(results.record.created).strftime("%Y-%m-%d %H:%M")
+        over = sum(count for kind, count in counts.items() if kind.over)
+        table.add_row(results.record.name, state, str(over), str(counts[State.FAILED]), text.number(best), started)
+    return table
+
+
+def best_value(results: Results) -> float | None:
+    """Fresh mean of the winner; before replication the best search score; None without any."""
+    rows = results.leaderboard().rows
+    if not rows:
+        return None
+    return rows[0].fresh.mean if rows[0].fresh else rows[0].search_score
+
+
+def trials_table(trials: Iterable[Trial], metric: str) -> Table:
+    """One line per trial."""
+    table = _table("trial", "phase", "state", metric, "steps", "time", "config")
+    for trial in trials:
+        value = text.number(trial.value(metric))
+        outcome = trial.reason or text.config_line(trial.config, list(trial.config))
+        time = text.seconds(trial.seconds)
+        table.add_row(str(trial.number), trial.phase, trial.state, value, str(trial.last_step), time, outcome)
+    return table
+
+
+def space_table(space: Space) -> Table:
+    """One line per parameter: range, default, condition."""
+    table = _table("parameter", "range", "default", "active when")
+    for name, parameter in space.items():
+        condition = " and ".join(f"{c.parent} in {list(c.values)}" for c in parameter.conditions)
+        table.add_row(name, parameter.describe(), text.parameter(parameter.default_value), condition)
+    return table
+
+
+def _table(*columns: str) -> Table:
+    return Table(*columns, box=box.SIMPLE, pad_edge=False, highlight=False)

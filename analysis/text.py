@@ -1,0 +1,96 @@
+"""Numbers as people read them; used by the command line and the report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .ensemble import EnsembleReport
+from .leaderboard import Interval, Leaderboard, Row
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """``0.9731``; a dash for what is not known."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.{digits}f}" if 1e-3 <= abs(value) < 1e5 or value == 0 else f"{value:.{digits - 1}g}"
+
+
+def signed(value: float | None) -> str:
+    """``+0.0123``."""
+    return "–" if value is None or not math.isfinite(value) else f"{value:+.4f}"
+
+
+def interval(value: Interval | None) -> str:
+    """``0.9731 ± 0.0081``; t-intervals are symmetric."""
+    return f"{number(value.mean)} ± {number((value.high - value.low) / 2)}" if value else "–"
+
+
+def p_value(row: Row) -> str:
+    """``best``, ``0.012`` or ``<0.001``."""
+    if row.p_value is None:
+        return "–"
+    if row.rank == 1:
+        return "best"
+    return "<0.001" if row.p_value < 1e-3 else f"{row.p_value:.3f}"
+
+
+def seconds(value: float) -> str:
+    """``0.4 s``, ``12 s``, ``3 m 20 s``, ``2 h 05 m``."""
+    if not math.isfinite(value):
+        return "–"
+    if value < 10:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} m {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} m"
+
+
+def parameter(value: Any) -> str:
+    """A parameter value in at most four significant digits; the exports hold them all."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def differing(rows: Sequence[Row]) -> list[str]:
+    """Names of the parameters that are not the same in all rows."""
+    names = sorted({name for row in rows for name in row.config})
+    return [name for name in names if len({repr(row.config.get(name, "absent")) for row in rows}) > 1]
+
+
+def config_line(config: Mapping[str, Any], names: Sequence[str]) -> str:
+    """``lr=0.001 layers=2``, only these names, only active ones."""
+    return " ".join(f"{name}={parameter(config[name])}" for name in names if name in config)
+
+
+def test_lines(board: Leaderboard, ensemble: EnsembleReport | None) -> list[str]:
+    """The final scores on the sealed test part, one line each."""
+    lines = []
+    for row in board.rows:
+        if row.test is not None:
+            role = "winner" if row.trial == board.winner else "tied"
+            lines.append(f"trial {row.trial} ({role}): {interval(row.test)} over {row.test.count} models")
+    if ensemble is not None and ensemble.test_score is not None:
+        lines.append(f"ensemble of {len(ensemble.weights)}: {number(ensemble.test_score)} ({ensemble.metric})")
+    return lines
+
+
+def ensemble_lines(ensemble: EnsembleReport) -> list[str]:
+    """What the ensemble is and what it is worth."""
+    members = ", ".join(
+        f"{100 * share:.0f} % trial {trial}"
+        for trial, share in sorted(ensemble.weights.items(), key=lambda item: -item[1])
+    )
+    lines = [
+        f"members: {members}",
+        f"{ensemble.metric}, cross-fitted: {number(ensemble.score)}; best single model chosen the same way: "
+        f"{number(ensemble.single_score)}",
+    ]
+    if ensemble.gain_interval is not None:
+        low, high = ensemble.gain_interval
+        verdict = "" if low > 0 else " (not distinguishable from zero)" if high > 0 else " (worse)"
+        lines.append(f"gain per example: {signed(ensemble.gain)} [{signed(low)}, {signed(high)}]{verdict}")
+    return lines

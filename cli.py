@@ -1,0 +1,429 @@
+"""The command ``assay``. Data go to stdout, everything else to stderr; heavy imports happen inside the commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .spaces.errors import AssayError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from .analysis import Results
+    from .cluster import Where
+    from .search import Sweep, Trial
+
+app = typer.Typer(
+    name="assay",
+    help="Find the best configuration of a model on a Ray cluster, and prove that it is the best.",
+    epilog="Exit codes: 0 done, 1 internal error, 2 cannot be used as written, 3 no trial gave a score, 4 not found, "
+    "5 cluster, 130 stopped (resumable).",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+File = Annotated[Path, typer.Argument(help="Sweep file (YAML or JSON).", show_default=False)]
+Name = Annotated[str, typer.Argument(help="Name of a sweep; @last is the newest.", show_default=False)]
+Store = Annotated[
+    Path | None,
+    typer.Option("--store", envvar="ASSAY_STORE", help="Folder of results; default assay-results.", show_default=False),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Trials = Annotated[int | None, typer.Option("--trials", help="Instead of the file's budget.", show_default=False)]
+NewName = Annotated[str | None, typer.Option("--name", help="Instead of the file's name.", show_default=False)]
+Workers = Annotated[
+    int | None, typer.Option("--workers", help="Trials at the same time; default: as many as fit.", show_default=False)
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        envvar=["ASSAY_ADDRESS", "RAY_ADDRESS"],
+        help="A running Ray cluster: auto or host:port. Without it, a private one on this machine.",
+        show_default=False,
+    ),
+]
+Inline = Annotated[bool, typer.Option("--inline", help="Run trials in this process, without Ray, for debugging.")]
+
+
+@app.command()
+def run(
+    file: File,
+    name: NewName = None,
+    trials: Trials = None,
+    workers: Workers = None,
+    address: Address = None,
+    store: Store = None,
+    inline: Inline = False,
+    new: Annotated[bool, typer.Option("--new", help="If the name is taken, use NAME-2, NAME-3, ...")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="If the name is taken, go on with that sweep.")] = False,
+) -> None:
+    """Search, replicate the finalists, test them, report. Ctrl-C once stops gracefully."""
+    from .cluster.launch import start
+
+    sweep = _sweep(file, name, trials)
+    where = _where(store, workers, address, inline)
+    taken = {record.name for record in where.ledger(create=True).sweeps()}
+    if resume and sweep.name in taken:
+        _resume(sweep.name, where)
+        return
+    if new:
+        sweep = sweep.model_copy(update={"name": _free_name(sweep.name, taken)})
+    ref = _trainable(sweep, file)
+    _note(f"sweep {sweep.name!r} in {where.ledger().store}")
+    with _display() as display:
+        results = start(sweep, ref, where, display)
+    _finish(results)
+
+
+@app.command()
+def resume(
+    name: Name, workers: Workers = None, address: Address = None, store: Store = None, inline: Inline = False
+) -> None:
+    """Go on with a sweep that was stopped or killed."""
+    _resume(name, _where(store, workers, address, inline))
+
+
+@app.command()
+def submit(
+    file: File,
+    address: Annotated[
+        str,
+        typer.Option(
+            "--address",
+            envvar=["ASSAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"],
+            help="Dashboard of the cluster's head: http://HEAD:8265.",
+            show_default=False,
+        ),
+    ],
+    name: NewName = None,
+    trials: Trials = None,
+    workers: Workers = None,
+    store: Annotated[str, typer.Option("--store", help="Folder of results on the head node.")] = "~/assay-results",
+    resume: Annotated[bool, typer.Option("--resume", help="If the name is taken, go on with that sweep.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a sweep as a Ray job; the sweep file's folder is sent to the cluster."""
+    from .cluster.jobs import submit as submit_job
+
+    sweep = _sweep(file, name, trials)
+    _trainable(sweep, file).check()
+    given = {"--name": name, "--trials": trials, "--workers": workers}
+    options = [word for option, value in given.items() if value is not None for word in (option, str(value))]
+    job = submit_job(sweep, file, address, store=store, options=options + ["--resume"] * resume)
+    if as_json:
+        _print_json({"job": job.id, "sweep": sweep.name, "address": address, "store": store})
+    else:
+        print(job.id)
+    _note(f"watch:   {job.watch}\nstop:    {job.stop}\nresults: {job.results}   (on the head node)")
+
+
+@app.command()
+def check(
+    file: File,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Also train the default config for one report.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check a sweep file and its training function; show the space, the rungs and how many runs there will be."""
+    from .analysis.terminal import space_table
+
+    sweep = _sweep(file)
+    trainable = _trainable(sweep, file).load()
+    facts = _plan_facts(sweep)
+    if smoke:
+        facts["smoke"] = _smoke(sweep, trainable)
+    if as_json:
+        _print_json({"sweep": sweep.model_dump(mode="json"), "default": sweep.parameters.default().nested(), **facts})
+        return
+    _print(space_table(sweep.parameters))
+    for label, value in facts.items():
+        print(f"{label}: {value}")
+
+
+@app.command("list")
+def list_sweeps(store: Store = None, as_json: AsJson = False) -> None:
+    """All sweeps of the store."""
+    from .analysis import Results
+    from .analysis.terminal import best_value, sweeps_table
+
+    ledger = _where(store).ledger()
+    found = [Results(ledger, record) for record in ledger.sweeps()]
+    if not as_json:
+        _print(sweeps_table((results, _state(results)) for results in found))
+        return
+    _print_json(
+        [
+            {
+                "name": results.record.name,
+                "state": _state(results),
+                "trials": len(results.trials),
+                "best": best_value(results),
+                "created": results.record.created,
+            }
+            for results in found
+        ]
+    )
+
+
+@app.command()
+def leaderboard(name: Name, store: Store = None, as_json: AsJson = False) -> None:
+    """Who is best, and who is statistically tied with the best."""
+    from dataclasses import asdict
+
+    results = _results(name, store)
+    board, ensemble = results.leaderboard(), results.ensemble()
+    if as_json:
+        members = {"ensemble": asdict(ensemble) if ensemble else None, "ensemble_note": results.ensemble_note}
+        _print_json(board.to_dict() | members)
+    else:
+        _print_leaderboard(results)
+
+
+@app.command()
+def show(
+    name: Name,
+    trial: Annotated[int | None, typer.Argument(help="A trial's number.", show_default=False)] = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """A sweep with its trials, or one trial with its curve and, if it failed, the traceback."""
+    results = _results(name, store)
+    if trial is not None:
+        _show_trial(results.ledger.trial(results.record, trial), results, as_json)
+        return
+    if as_json:
+        trials = [_trial_dict(one) for one in results.trials]
+        spec = results.sweep.model_dump(mode="json")
+        _print_json({"name": results.record.name, "state": _state(results), "sweep": spec, "trials": trials})
+        return
+    from .analysis.terminal import trials_table
+
+    print(f"{results.record.name}: {_state(results)}{': ' if results.record.note else ''}{results.record.note}")
+    _print(trials_table(results.trials, results.sweep.objective.metric))
+
+
+@app.command()
+def report(
+    name: Name,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.", show_default=False)] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    store: Store = None,
+) -> None:
+    """Write the HTML report, one file that needs nothing else, and print its path."""
+    path = _results(name, store).report(output).absolute()
+    print(path)
+    if open_it and not typer.launch(path.as_uri()):
+        _note(f"no browser here: open {path.as_uri()}")
+
+
+@app.command()
+def export(
+    name: Name,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")] = Path("best"),
+    trial: Annotated[int | None, typer.Option("--trial", help="Instead of the winner.", show_default=False)] = None,
+    format: Annotated[list[str] | None, typer.Option("--format", help="yaml, json; default both.")] = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the winning config for production training."""
+    results = _results(name, store)
+    bundle = results.export(output, tuple(format) if format else ("yaml", "json"), trial)
+    if as_json:
+        _print_json({"trial": bundle.trial, "config": bundle.config, "files": [str(file) for file in bundle.files]})
+    else:
+        print("\n".join(str(file) for file in bundle.files))
+    if not results.leaderboard().replicated:
+        _note("not replicated: the score of this config comes from the search and flatters it")
+    _note(f"trial {bundle.trial}; next: start your training with {bundle.files[0]}")
+
+
+def main() -> None:
+    """Run the command line; a mistake of the user is one line and an exit code, never a traceback."""
+    try:
+        app()
+    except AssayError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("stopped; what was reported is kept: `assay resume NAME` goes on", 130)
+    except BrokenPipeError:  # the reader of a pipe left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        if os.environ.get("ASSAY_DEBUG"):
+            raise
+        _fail(f"internal error: {type(error).__name__}: {error} (ASSAY_DEBUG=1 shows the traceback)", 1)
+
+
+def _fail(message: str, code: int) -> None:
+    _note("\n".join(f"error: {line}" for line in message.splitlines()))
+    sys.exit(code)
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _print_json(document: Any) -> None:
+    if isinstance(document, dict):
+        document = {"schema_version": 1} | document
+    print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def _print(table: Table) -> None:
+    _console().print(table)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    # A pipe has no width: give tables the room they need instead of folding them at 80 columns.
+    return Console(width=None if sys.stdout.isatty() else 200)
+
+
+def _display() -> Any:
+    from rich.console import Console
+
+    from .cluster.display import display_for
+
+    return display_for(Console(stderr=True))
+
+
+def _where(store: Path | None, workers: int | None = None, address: str | None = None, inline: bool = False) -> Where:
+    from .cluster.launch import Where
+
+    return Where(store, workers, address, inline)
+
+
+def _results(name: str, store: Path | None) -> Results:
+    from .analysis import load
+
+    return load(name, store)
+
+
+def _sweep(file: Path, name: str | None = None, trials: int | None = None) -> Sweep:
+    """The file with the command line's changes, checked again."""
+    from .search import Sweep, read_sweep
+
+    sweep = read_sweep(file)
+    if name is None and trials is None:
+        return sweep
+    raw = sweep.model_dump(mode="json")
+    raw["name"] = name if name is not None else raw["name"]
+    raw["budget"]["trials"] = trials if trials is not None else raw["budget"]["trials"]
+    return Sweep.make(raw)
+
+
+def _trainable(sweep: Sweep, file: Path) -> Any:
+    from .spaces import SweepError
+    from .trainables import TrainableRef
+
+    if sweep.trainable is None:
+        raise SweepError(f"{file}: trainable is missing: write file.py:function, such as train.py:train")
+    return TrainableRef(sweep.trainable, str(file.absolute().parent))
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    names = [name] + [f"{name}-{count}" for count in range(2, len(taken) + 3)]
+    return next(candidate for candidate in names if candidate not in taken)
+
+
+def _resume(name: str, where: Where) -> None:
+    from .cluster.launch import resume as resume_sweep
+
+    with _display() as display:
+        results = resume_sweep(name, where, display)
+    _finish(results)
+
+
+def _finish(results: Results) -> None:
+    _print_leaderboard(results)
+    name = results.record.name
+    _note(f"\nreport: {results.folder / 'report.html'}\nnext:   assay export {name}   |   assay show {name}")
+
+
+def _print_leaderboard(results: Results) -> None:
+    from .analysis.terminal import config_table, leaderboard_table, summary_lines
+
+    _print(leaderboard_table(results.leaderboard()))
+    _print(config_table(results.leaderboard()))
+    print("\n".join(summary_lines(results)))
+
+
+def _state(results: Results) -> str:
+    """The recorded state; a sweep that nobody runs any more was interrupted."""
+    from .search.sweep_lock import SweepLock
+
+    state = results.record.state
+    return "interrupted" if state == "running" and not SweepLock(results.folder).held else state
+
+
+def _plan_facts(sweep: Sweep) -> dict[str, Any]:
+    board, fidelity = sweep.leaderboard, sweep.granted
+    trials = sweep.budget.trials
+    facts: dict[str, Any] = {"searcher": sweep.searcher.type, "scheduler": sweep.scheduler.type}
+    if fidelity is not None:
+        rungs = [*sweep.scheduler.rungs(fidelity), fidelity.max]
+        facts["rungs"] = f"{', '.join(map(str, rungs))} {fidelity.unit}s"
+    facts["search"] = f"{trials} trials" if trials is not None else f"{sweep.budget.time:.0f} s"
+    facts["replicates"] = f"{board.top} finalists and the default config, {board.seeds} seeds each"
+    return facts
+
+
+def _smoke(sweep: Sweep, trainable: Any) -> str:
+    from .spaces import TrainableError
+    from .trainables import Failed, Reported, Session, TrialSpec
+
+    steps = sweep.fidelity.max if sweep.fidelity else None
+    spec = TrialSpec(0, sweep.parameters.default().nested(), sweep.objective.metric, max_steps=steps)
+    session = Session(trainable, spec)
+    event = session.advance()
+    if isinstance(event, Failed):
+        raise TrainableError(f"trainable: the default config failed: {event.reason}\n{event.detail}".rstrip())
+    session.abandon()
+    metrics = event.metrics if isinstance(event, Reported) else {}
+    return f"{metrics} after {event.seconds:.2f} s"
+
+
+def _trial_dict(trial: Trial) -> dict[str, Any]:
+    return {
+        "trial": trial.number,
+        "phase": trial.phase,
+        "state": trial.state,
+        "config_id": trial.config.config_id,
+        "config": trial.config.nested(),
+        "seed": trial.seed,
+        "split": trial.split,
+        "parent": trial.parent,
+        "attempts": trial.attempts,
+        "reason": trial.reason,
+        "seconds": trial.seconds,
+        "reports": [{"step": report.step, **report.metrics} for report in trial.reports],
+    }
+
+
+def _show_trial(trial: Trial, results: Results, as_json: bool) -> None:
+    if as_json:
+        _print_json(_trial_dict(trial) | {"detail": trial.detail})
+        return
+    from .analysis import text
+    from .analysis.yaml_writer import dump_yaml
+
+    facts = {"seed": trial.seed, "split": trial.split, "attempts": trial.attempts, "repeats trial": trial.parent}
+    print(f"trial {trial.number} of {results.record.name}: {trial.phase}, {trial.state}, {text.seconds(trial.seconds)}")
+    print("  ".join(f"{label} {value}" for label, value in facts.items() if value is not None))
+    print(f"\n{dump_yaml(trial.config.nested())}")
+    for line in trial.reports:
+        print(f"step {line.step}: " + "  ".join(f"{name} {_shown(value)}" for name, value in line.metrics.items()))
+    if trial.reason:
+        print(f"\n{trial.reason}\n{trial.detail}".rstrip())
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

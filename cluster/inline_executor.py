@@ -1,0 +1,62 @@
+"""Trials in this process, one report after the other: for debugging and for tests."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from ..spaces import SweepError
+from ..trainables import Event, Reported, Session, Trainable, TrainableRef, TrialSpec
+
+
+class InlineExecutor:
+    """No processes, no threads for generators: breakpoints and prints of the training function work as usual.
+
+    Args:
+        trainable: what to run.
+        capacity: trials that take turns, report by report.
+    """
+
+    def __init__(self, trainable: TrainableRef, capacity: int = 1) -> None:
+        if capacity < 1:
+            raise SweepError(f"workers must be 1 or more, got {capacity}")
+        self._ref = trainable
+        self._capacity = capacity
+        self._trainable: Trainable | None = None
+        self._sessions: dict[int, Session] = {}
+        self._actions: deque[tuple[int, Callable[[], Event]]] = deque()
+
+    @property
+    def capacity(self) -> int:
+        return self._capacity
+
+    def open(self) -> None:
+        self._trainable = self._ref.load()
+
+    def start(self, spec: TrialSpec) -> None:
+        trainable = self._trainable or self._ref.load()
+        session = self._sessions[spec.number] = Session(trainable, spec)
+        self._actions.append((spec.number, session.advance))
+
+    def resume(self, number: int) -> None:
+        self._actions.append((number, self._sessions[number].advance))
+
+    def stop(self, number: int) -> None:
+        self._actions.append((number, self._sessions[number].stop))
+
+    def abandon(self, number: int) -> None:
+        self._sessions.pop(number).abandon()
+
+    def wait(self, timeout: float) -> Sequence[Event]:
+        if not self._actions:
+            return []
+        number, act = self._actions.popleft()
+        event = act()
+        if not isinstance(event, Reported):
+            del self._sessions[number]
+        return [event]
+
+    def close(self) -> None:
+        for number in list(self._sessions):
+            self.abandon(number)
+        self._actions.clear()

@@ -1,0 +1,128 @@
+"""Connecting to Ray: a private cluster on this machine, or one that is there already."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..spaces import ClusterError
+
+_REACHABLE_SECONDS = 5.0
+_OBJECT_STORE_BYTES = 200_000_000
+NOT_SENT = [".git", ".venv", "__pycache__", "assay-results"]
+
+
+class RayConnection:
+    """``ray.init`` and its end, with quiet logs and errors of one line.
+
+    Args:
+        address: None or ``"local"`` for a private cluster on this machine; ``"auto"``, ``host:port`` or
+            ``ray://host:port`` for one that is running.
+        cpus: size of the private cluster.
+        directory: the sweep's folder; sent to the nodes of a running cluster.
+    """
+
+    def __init__(self, address: str | None, cpus: float, directory: str) -> None:
+        self._address = None if address in (None, "", "local") else address
+        self._cpus = cpus
+        self._directory = directory
+        self._temporary: Path | None = None
+
+    @property
+    def local(self) -> bool:
+        """Whether the cluster is our own, on this machine."""
+        return self._address is None
+
+    def open(self) -> None:
+        """Connect.
+
+        Raises:
+            ClusterError: when nothing answers at the address, it wants a token, or Ray does not start.
+        """
+        use_token_if_there_is_one()
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # A trial that asked for no GPU sees none.
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
+        import ray
+
+        if ray.is_initialized():
+            raise ClusterError("this process is connected to Ray already: call ray.shutdown() first")
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+        try:
+            if self._address is None:
+                ray.init(**quiet, **self._local_options())
+            else:
+                check_reachable(self._address, default_port=6379)
+                environment = {"working_dir": self._directory, "excludes": NOT_SENT}
+                inside_job = bool(os.environ.get("RAY_JOB_ID") or os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR"))
+                ray.init(self._address, **quiet, runtime_env=None if inside_job else environment)
+        except ClusterError:
+            raise
+        except Exception as error:  # Ray raises many kinds, all meaning "no cluster"
+            raise cluster_error(self._address or "this machine", error) from error
+
+    def close(self) -> None:
+        """Disconnect; a private cluster ends."""
+        import ray
+
+        ray.shutdown()
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _local_options(self) -> dict[str, Any]:
+        # A folder of our own, short because Ray puts sockets into it (their paths are limited to 107 bytes).
+        self._temporary = Path(tempfile.mkdtemp(prefix="assay-"))
+        return {
+            "address": "local",
+            "num_cpus": self._cpus,
+            "include_dashboard": False,
+            "object_store_memory": _OBJECT_STORE_BYTES,
+            "_temp_dir": str(self._temporary),
+        }
+
+
+def use_token_if_there_is_one() -> None:
+    """Switch on Ray's token authentication when this user has a token; Ray itself wants it said."""
+    named = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
+    if named or (Path.home() / ".ray" / "auth_token").is_file():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+
+
+def check_reachable(address: str, default_port: int) -> None:
+    """Refuse an address at which nothing listens, in seconds instead of Ray's minutes.
+
+    Raises:
+        ClusterError: naming the address and the cure.
+    """
+    if address == "auto":
+        return
+    parts = urlsplit(address if "://" in address else f"ray://{address}")
+    try:
+        host, port = parts.hostname, parts.port or default_port
+    except ValueError:
+        host, port = None, 0
+    if not host:
+        raise ClusterError(f"{address!r} is not an address: write host:port, such as 10.0.0.5:{default_port}")
+    try:
+        socket.create_connection((host, port), timeout=_REACHABLE_SECONDS).close()
+    except OSError as error:
+        raise ClusterError(
+            f"no Ray cluster answers at {address} ({error}): is the head running, and is this its address?"
+        ) from error
+
+
+def cluster_error(address: str, error: Exception) -> ClusterError:
+    """One line for what Ray raised."""
+    text = " ".join(str(error).split())
+    if "uthenticat" in text or "token" in text.lower():
+        return ClusterError(
+            f"the cluster at {address} wants a token: run `ray get-auth-token` on the head and export it here as "
+            "RAY_AUTH_TOKEN"
+        )
+    return ClusterError(f"cannot use Ray at {address}: {type(error).__name__}: {text[:300]}")

@@ -1,0 +1,311 @@
+"""The durable record of every sweep, trial, report and artifact."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..spaces import AssayError, Config, NotFoundError, SweepExistsError, did_you_mean
+from . import tables
+from .sweep import Sweep
+from .trial import Phase, Report, State, Trial
+
+_BUSY_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class SweepRecord:
+    """A sweep in the ledger.
+
+    Args:
+        directory: folder of the sweep file, from which ``trainable`` is seen.
+        state: ``running``, ``stopped`` (resumable), ``finished`` or ``failed``. A driver that was killed leaves
+            ``running``.
+        note: what a person should know about the state.
+        created: seconds since the epoch.
+    """
+
+    id: int
+    sweep: Sweep
+    directory: str
+    state: str
+    note: str
+    created: float
+
+    @property
+    def name(self) -> str:
+        return self.sweep.name
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file that belongs to a trial; ``path`` is relative to the store."""
+
+    trial: int
+    kind: str
+    path: str
+    sha256: str
+    bytes: int
+
+
+class Ledger:
+    """One store of sweeps: a folder with ``ledger.db`` (SQLite in WAL mode) and the files of each sweep.
+
+    One process writes a sweep, any number read. A method that writes returns after the commit, so what it recorded
+    survives a kill of any process.
+    """
+
+    def __init__(self, store: str | Path, *, create: bool = False) -> None:
+        """Open the store.
+
+        Raises:
+            NotFoundError: when there is none and ``create`` is false.
+            AssayError: when a newer version of Assay wrote it, or it is no ledger.
+        """
+        self.store = Path(store).expanduser().absolute()
+        file = self.store / "ledger.db"
+        if not create and not file.is_file():
+            raise NotFoundError(
+                f"no sweeps in {self.store}: run one there, or name another store with --store or ASSAY_STORE"
+            )
+        try:
+            self.store.mkdir(parents=True, exist_ok=True)
+            self._engine = _engine(file)
+            self._check_version()
+        except (OSError, sa.exc.DatabaseError) as error:
+            cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+            raise AssayError(f"{file} cannot be opened as a ledger: {cause}") from error
+
+    def close(self) -> None:
+        """Release the file."""
+        self._engine.dispose()
+
+    # Sweeps
+
+    def create_sweep(self, sweep: Sweep, directory: str) -> SweepRecord:
+        """Record a new sweep.
+
+        Raises:
+            SweepExistsError: when the name is taken.
+        """
+        row = {
+            "name": sweep.name,
+            "spec": sweep.model_dump(mode="json"),
+            "directory": directory,
+            "state": "running",
+            "created": time.time(),
+        }
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(tables.sweeps.insert().values(row))
+        except sa.exc.IntegrityError:
+            self.refuse_existing(sweep.name)
+            raise
+        return self.sweep(sweep.name)
+
+    def refuse_existing(self, name: str) -> None:
+        """Nothing, when ``name`` is free.
+
+        Raises:
+            SweepExistsError: when it is taken.
+        """
+        if any(record.name == name for record in self.sweeps()):
+            raise SweepExistsError(
+                f"sweep {name!r} is already in {self.store}: `assay resume {name}` goes on with it, "
+                f"`--name {name}-2` or `--new` starts another"
+            )
+
+    def sweeps(self) -> list[SweepRecord]:
+        """All sweeps, oldest first."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(tables.sweeps.select().order_by(tables.sweeps.c.id)).all()
+        return [_sweep_record(row) for row in rows]
+
+    def sweep(self, name: str) -> SweepRecord:
+        """The sweep called ``name``; ``@last`` is the newest.
+
+        Raises:
+            NotFoundError: with the closest name.
+        """
+        records = self.sweeps()
+        if name == "@last" and records:
+            return records[-1]
+        for record in records:
+            if record.name == name:
+                return record
+        names = [record.name for record in records]
+        shown = f"; there are: {', '.join(names[-10:])}" if names else ""
+        raise NotFoundError(f"no sweep {name!r} in {self.store}{did_you_mean(name, names)}{shown}")
+
+    def set_state(self, record: SweepRecord, state: str, note: str = "") -> None:
+        """Change the state of a sweep."""
+        change = tables.sweeps.update().where(tables.sweeps.c.id == record.id).values(state=state, note=note)
+        with self._engine.begin() as connection:
+            connection.execute(change)
+
+    # Trials
+
+    def add_trial(self, record: SweepRecord, trial: Trial) -> None:
+        """Record a trial before it is started."""
+        row = {
+            "sweep_id": record.id,
+            "number": trial.number,
+            "phase": trial.phase,
+            "state": trial.state,
+            "config": dict(trial.config),
+            "config_id": trial.config.config_id,
+            "seed": trial.seed,
+            "split": trial.split,
+            "parent": trial.parent,
+            "started": trial.started,
+        }
+        with self._engine.begin() as connection:
+            connection.execute(tables.trials.insert().values(row))
+
+    def update_trial(self, record: SweepRecord, trial: Trial, artifacts: Iterable[Artifact] = ()) -> None:
+        """Record how a trial stands now, together with its artifacts."""
+        key = _trial_key(record, trial.number)
+        change = {
+            "state": trial.state,
+            "attempts": trial.attempts,
+            "reason": trial.reason,
+            "detail": trial.detail,
+            "seconds": trial.seconds,
+            "ended": trial.ended,
+            "resplit": trial.resplit,
+            "testable": trial.testable,
+        }
+        with self._engine.begin() as connection:
+            connection.execute(tables.trials.update().where(key).values(change))
+            for artifact in artifacts:
+                identity = sa.select(tables.trials.c.id).where(key).scalar_subquery()
+                same = (tables.artifacts.c.trial_id == identity) & (tables.artifacts.c.kind == artifact.kind)
+                connection.execute(tables.artifacts.delete().where(same))
+                connection.execute(
+                    tables.artifacts.insert().values(
+                        trial_id=identity,
+                        kind=artifact.kind,
+                        path=artifact.path,
+                        sha256=artifact.sha256,
+                        bytes=artifact.bytes,
+                    )
+                )
+
+    def add_report(self, record: SweepRecord, number: int, report: Report) -> None:
+        """Record a report. It is durable when this returns."""
+        identity = sa.select(tables.trials.c.id).where(_trial_key(record, number)).scalar_subquery()
+        row = {
+            "trial_id": identity,
+            "step": report.step,
+            "metrics": report.metrics,
+            "elapsed": report.elapsed,
+            "order": report.order,
+            "checkpoint": report.checkpoint,
+        }
+        with self._engine.begin() as connection:
+            connection.execute(tables.reports.insert().values(row))
+
+    def trials(self, record: SweepRecord, phase: Phase | None = None) -> list[Trial]:
+        """All trials with their reports, by number."""
+        where = tables.trials.c.sweep_id == record.id
+        if phase is not None:
+            where &= tables.trials.c.phase == phase
+        with self._engine.connect() as connection:  # one transaction: trials and reports of the same instant
+            rows = connection.execute(tables.trials.select().where(where).order_by(tables.trials.c.number)).all()
+            reports = connection.execute(
+                sa.select(tables.reports)
+                .join(tables.trials)
+                .where(where)
+                .order_by(tables.reports.c.trial_id, tables.reports.c.step)
+            ).all()
+        by_trial: dict[int, list[Report]] = defaultdict(list)
+        for row in reports:
+            by_trial[row.trial_id].append(Report(row.step, row.metrics, row.elapsed, row.order, row.checkpoint))
+        return [replace(_trial(row), reports=tuple(by_trial[row.id])) for row in rows]
+
+    def trial(self, record: SweepRecord, number: int) -> Trial:
+        """One trial.
+
+        Raises:
+            NotFoundError: when there is none of this number.
+        """
+        trials = self.trials(record)
+        for trial in trials:
+            if trial.number == number:
+                return trial
+        raise NotFoundError(f"sweep {record.name!r} has no trial {number}: it has 0 to {len(trials) - 1}")
+
+    def artifacts(self, record: SweepRecord, kind: str | None = None) -> list[Artifact]:
+        """Files of the sweep's trials, by trial number."""
+        where = tables.trials.c.sweep_id == record.id
+        if kind is not None:
+            where &= tables.artifacts.c.kind == kind
+        query = (
+            sa.select(tables.trials.c.number, tables.artifacts)
+            .join(tables.trials)
+            .where(where)
+            .order_by(tables.trials.c.number, tables.artifacts.c.kind)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [Artifact(row.number, row.kind, row.path, row.sha256, row.bytes) for row in rows]
+
+    def _check_version(self) -> None:
+        with self._engine.begin() as connection:
+            tables.metadata.create_all(connection)
+            found = connection.execute(sa.select(tables.versions.c.version)).scalar()
+            if found is None:
+                connection.execute(tables.versions.insert().values(version=tables.SCHEMA_VERSION))
+        if found is not None and found > tables.SCHEMA_VERSION:
+            raise AssayError(
+                f"{self.store} was written by a newer version of Assay (schema {found}, this version reads "
+                f"{tables.SCHEMA_VERSION}): upgrade assay"
+            )
+
+
+def _engine(file: Path) -> sa.Engine:
+    engine = sa.create_engine(f"sqlite:///{file}", connect_args={"timeout": _BUSY_SECONDS})
+
+    @sa.event.listens_for(engine, "connect")
+    def _configure(connection: Any, _: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=NORMAL")  # survives the kill of any process; FULL adds power loss
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    return engine
+
+
+def _trial_key(record: SweepRecord, number: int) -> sa.ColumnElement[bool]:
+    return (tables.trials.c.sweep_id == record.id) & (tables.trials.c.number == number)
+
+
+def _sweep_record(row: Any) -> SweepRecord:
+    return SweepRecord(row.id, Sweep.make(row.spec), row.directory, row.state, row.note, row.created)
+
+
+def _trial(row: Any) -> Trial:
+    return Trial(
+        number=row.number,
+        phase=Phase(row.phase),
+        state=State(row.state),
+        config=Config(row.config),
+        seed=row.seed,
+        split=row.split,
+        parent=row.parent,
+        attempts=row.attempts,
+        reason=row.reason,
+        detail=row.detail,
+        seconds=row.seconds,
+        started=row.started,
+        ended=row.ended,
+        resplit=row.resplit,
+        testable=row.testable,
+    )

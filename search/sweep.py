@@ -1,0 +1,291 @@
+"""The sweep file as a model: what to optimise, over which space, how, and for how long."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from ..spaces import SCORERS, Fidelity, Objective, Problem, Space, SpaceError, SweepError, did_you_mean, one_of
+from ..spaces.errors import shown
+from .explain import problems
+from .options import parse_options
+from .registry import SCHEDULERS, SEARCHERS
+from .scheduler import SchedulerOptions
+from .searcher import SearcherOptions
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_DURATION = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?")
+_LATER = ("command", "constraints", "architecture", "cluster", "checkpoints", "tracking", "export")
+
+
+class Section(BaseModel):
+    """Base of all sections: frozen, unknown keys refused, docstrings become help."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        arbitrary_types_allowed=True,
+    )
+
+
+class ObjectiveSection(Section):
+    """A metric and the direction that is better."""
+
+    metric: str = Field(min_length=1)
+    """The name under which the training function reports it."""
+    goal: Literal["maximize", "minimize"]
+    """Which direction is better."""
+    scorer: str | None = None
+    """How the metric is computed from stored predictions; taken from the metric's name when left out."""
+
+    @model_validator(mode="after")
+    def _scorer_is_known(self) -> ObjectiveSection:
+        if self.scorer is not None and self.scorer not in SCORERS:
+            hint = did_you_mean(self.scorer, SCORERS)
+            raise SpaceError([Problem(("scorer",), f"there is no scorer {shown(self.scorer)}{hint}: use {one_of(SCORERS)}")])
+        if self.scorer is not None and SCORERS[self.scorer] != self.goal:
+            better = SCORERS[self.scorer]
+            raise SpaceError([Problem(("scorer",), f"{self.scorer} is to {better}, but goal is {self.goal}")])
+        return self
+
+
+class FidelitySection(Section):
+    """How much training a trial is granted; one report per unit."""
+
+    unit: str = Field(default="step", min_length=1)
+    """What one report stands for."""
+    min: int = Field(default=1, ge=1)
+    """The least training before a trial may be stopped."""
+    max: int = Field(ge=1)
+    """A full run."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> FidelitySection:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min} must not be above max {self.max}")
+        return self
+
+    def core(self) -> Fidelity:
+        """The same as a core type."""
+        return Fidelity(self.unit, self.min, self.max)
+
+
+def parse_duration(value: Any) -> float:
+    """Seconds of ``"1h30m"``, ``"90s"``, ``"2d"``.
+
+    Raises:
+        ValueError: for anything else, with an example.
+    """
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) and value.strip() else None
+    if match is None:
+        raise ValueError(f"{shown(value)} is not a duration: write 90s, 10m, 2h or 1h30m")
+    seconds = sum(int(part or 0) * unit for part, unit in zip(match.groups(), (86400, 3600, 60, 1), strict=True))
+    if not seconds:
+        raise ValueError("a duration must be above 0")
+    return float(seconds)
+
+
+class BudgetSection(Section):
+    """When the search ends: whichever limit is reached first. Replicates and the final test come after it."""
+
+    trials: int | None = Field(default=None, ge=1)
+    """Configurations tried by the search."""
+    time: Annotated[
+        float | None,
+        BeforeValidator(lambda raw: None if raw is None else parse_duration(raw)),
+        PlainSerializer(lambda seconds: None if seconds is None else f"{seconds:.0f}s"),
+    ] = None
+    """Wall time of the search, such as 90s, 10m or 1h30m."""
+    concurrent: int | None = Field(default=None, ge=1)
+    """Trials at the same time; as many as the resources allow when left out."""
+
+    @model_validator(mode="after")
+    def _limited(self) -> BudgetSection:
+        if self.trials is None and self.time is None:
+            raise ValueError("the search needs an end: write {trials: 20} or {time: 10m}")
+        return self
+
+
+class ResourcesSection(Section):
+    """What one trial occupies on the cluster."""
+
+    cpu: float = Field(default=1.0, gt=0)
+    """CPU cores."""
+    gpu: float = Field(default=0.0, ge=0)
+    """GPUs; a fraction shares one."""
+
+
+class LeaderboardSection(Section):
+    """How the finalists of the search are told apart."""
+
+    top: int = Field(default=5, ge=1)
+    """Finalists: the best of the search by score; the default config joins them."""
+    seeds: int = Field(default=5, ge=2)
+    """Replicates of each finalist, on fresh seeds and splits shared by all finalists."""
+    test: Literal["paired_t"] = "paired_t"
+    """The test of each finalist against the best."""
+    correction: Literal["holm"] = "holm"
+    """The correction for several comparisons."""
+    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    """The chance of wrongly calling a config worse than the best."""
+    tie_break: Literal["mean", "cost"] = "mean"
+    """Which of the tied configs is handed over: the best mean, or the cheapest to train."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _explain_rank_tests(cls, raw: Any) -> Any:
+        if isinstance(raw, dict) and raw.get("test") in ("wilcoxon", "sign", "signflip"):
+            raise SpaceError([Problem(("test",), _rank_test_cure(raw["test"], raw.get("top", 5), raw.get("seeds", 5)))])
+        return raw
+
+
+def _rank_test_cure(test: str, rivals: Any, seeds: Any) -> str:
+    sizes = all(isinstance(number, int) and 1 <= number <= 1000 for number in (rivals, seeds))
+    enough = math.ceil(math.log2(rivals / 0.05)) if sizes else 0
+    if not sizes or seeds >= enough:
+        return f"{test} is not offered: write test: paired_t"
+    least = min(1.0, rivals * 0.5**seeds)
+    return (
+        f"{test} is not offered: a rank test of {rivals} rivals on {seeds} seeds cannot get below p = {least:.2g}, "
+        f"so it could never decide (it needs {enough} seeds); write test: paired_t"
+    )
+
+
+def _as_space(raw: Any) -> Space:
+    if isinstance(raw, Space):
+        return raw
+    if not isinstance(raw, dict):
+        raise SpaceError(f"expected parameters such as {{lr: loguniform(1e-5, 1e-1)}}, got {shown(raw)}")
+    return Space(raw)
+
+
+class Sweep(Section):
+    """A whole sweep: what the file says, checked.
+
+    Raises:
+        SweepError: from :meth:`make` and :meth:`from_yaml`, with all mistakes at once.
+    """
+
+    name: str
+    """Names the sweep in the store: lower-case letters, digits, dot, dash and underscore."""
+    description: str = ""
+    """For people."""
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Fixes the proposals, the data splits and the seeds of all trials."""
+    trainable: str | None = None
+    """file.py:function or package.module:function, seen from the sweep file's folder."""
+    objectives: list[ObjectiveSection] = Field(min_length=1)
+    """What to optimise."""
+    parameters: Annotated[
+        Space, BeforeValidator(_as_space), PlainSerializer(lambda space: space.to_dict(), return_type=dict)
+    ]
+    """The search space."""
+    searcher: Annotated[
+        SearcherOptions,
+        BeforeValidator(lambda raw: parse_options("searcher", SEARCHERS, raw)),
+        PlainSerializer(lambda options: options.model_dump(), return_type=dict),
+    ] = Field(default_factory=lambda: SEARCHERS["tpe"](type="tpe"))
+    """What proposes configs."""
+    scheduler: Annotated[
+        SchedulerOptions,
+        BeforeValidator(lambda raw: parse_options("scheduler", SCHEDULERS, raw)),
+        PlainSerializer(lambda options: options.model_dump(), return_type=dict),
+    ] = Field(default_factory=lambda: SCHEDULERS["none"](type="none"))
+    """What stops weak trials early."""
+    fidelity: FidelitySection | None = None
+    """How long a trial trains."""
+    budget: BudgetSection
+    """How long the search goes on."""
+    resources: ResourcesSection = ResourcesSection()
+    """What one trial occupies."""
+    leaderboard: LeaderboardSection = LeaderboardSection()
+    """How the best are told apart."""
+
+    @field_validator("name")
+    @classmethod
+    def _slug(cls, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            slug = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:63] or "my-sweep"
+            raise ValueError(f"{shown(name)} is not a name: use a-z, 0-9, dot, dash and underscore, e.g. {slug!r}")
+        return name
+
+    @field_validator("objectives")
+    @classmethod
+    def _one_objective(cls, objectives: list[ObjectiveSection]) -> list[ObjectiveSection]:
+        if len(objectives) > 1:
+            raise ValueError(
+                f"one objective is supported in this version, got {len(objectives)}: keep the one to optimise"
+            )
+        return objectives
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Sweep:
+        if self.scheduler.type == "none":
+            return self
+        if self.fidelity is None:
+            text = f"{self.scheduler.type} needs the length of a run: add `fidelity: {{unit: epoch, min: 1, max: 27}}`"
+            raise SpaceError([Problem(("scheduler",), text)])
+        grace = self.scheduler.grace_of(self.fidelity.core())
+        if grace > self.fidelity.max:
+            text = f"grace {grace} is above the fidelity's max {self.fidelity.max}"
+            raise SpaceError([Problem(("scheduler", "grace"), text)])
+        return self
+
+    @classmethod
+    def make(cls, raw: Any) -> Sweep:
+        """A sweep from a mapping such as a parsed file.
+
+        Raises:
+            SweepError: one line per mistake.
+        """
+        problems, sweep = check_sweep(raw)
+        if sweep is None:
+            raise SweepError("\n".join(str(problem) for problem in problems))
+        return sweep
+
+    @classmethod
+    def from_yaml(cls, path: Any) -> Sweep:
+        """A sweep from a YAML or JSON file.
+
+        Raises:
+            SweepError: one line per mistake, with file:line:column.
+        """
+        from .sweep_file import read_sweep
+
+        return read_sweep(path)
+
+    @property
+    def objective(self) -> Objective:
+        """The metric that the sweep optimises."""
+        first = self.objectives[0]
+        return Objective(first.metric, first.goal, first.scorer)
+
+    @property
+    def granted(self) -> Fidelity | None:
+        """The fidelity as a core type."""
+        return self.fidelity.core() if self.fidelity else None
+
+
+def check_sweep(raw: Any) -> tuple[list[Problem], Sweep | None]:
+    """All problems of a raw mapping, and the sweep when there is none."""
+    if not isinstance(raw, dict):
+        return [Problem((), f"expected a mapping with name, trainable, objectives, ..., got {shown(raw)}")], None
+    try:
+        return [], Sweep.model_validate(raw)
+    except ValidationError as error:
+        return list(problems(error, Sweep, _LATER)), None

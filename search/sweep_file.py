@@ -1,0 +1,72 @@
+"""Sweep files: read, checked, and answered with file:line:column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+from yaml.reader import ReaderError
+
+from ..spaces import Problem, SweepError
+from .sweep import Sweep, check_sweep
+from .yaml_reader import Document, read_yaml
+
+
+def read_sweep(path: str | Path) -> Sweep:
+    """The sweep in a YAML or JSON file.
+
+    Raises:
+        SweepError: when the file is missing, is not YAML, or holds mistakes: one line for each.
+    """
+    text = _text(path)
+    try:
+        document = read_yaml(text)
+    except yaml.YAMLError as error:
+        raise SweepError(_syntax(path, error)) from error
+    if document.value is None:
+        raise SweepError(f"{path}: the file is empty: a sweep needs name, trainable, objectives, parameters, budget")
+    problems, sweep = check_sweep(document.value)
+    problems = document.duplicates + problems
+    if problems or sweep is None:
+        raise SweepError("\n".join(_located(path, document, problem) for problem in _in_order(document, problems)))
+    return sweep
+
+
+def _text(path: str | Path) -> str:
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise SweepError(f"{path}: there is no such file{_candidates(file.parent)}") from None
+    except IsADirectoryError:
+        raise SweepError(f"{path}: is a folder, expected a sweep file{_candidates(file)}") from None
+    except UnicodeDecodeError as error:
+        raise SweepError(f"{path}: is not UTF-8 text (byte {error.start + 1}): save it as UTF-8") from None
+    except OSError as error:
+        raise SweepError(f"{path}: cannot be read: {error.strerror or error}") from error
+    # Tabs may indent JSON but not YAML; neither has one inside a value as it stands.
+    return text.replace("\t", " ") if file.suffix == ".json" else text
+
+
+def _in_order(document: Document, problems: list[Problem]) -> list[Problem]:
+    return sorted(problems, key=lambda problem: document.mark(problem.where))
+
+
+def _located(path: str | Path, document: Document, problem: Problem) -> str:
+    line, column = document.mark(problem.where)
+    return f"{path}:{line}:{column}: {problem}"
+
+
+def _syntax(path: str | Path, error: yaml.YAMLError) -> str:
+    if isinstance(error, ReaderError):
+        return f"{path}: not YAML: character {error.position + 1} is {error.character:#04x}, which no text has"
+    mark = getattr(error, "problem_mark", None)
+    where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+    what = getattr(error, "problem", None) or str(error)
+    context = getattr(error, "context", None)
+    return f"{path}{where}: not YAML: {what}{f' ({context})' if context else ''}"
+
+
+def _candidates(folder: Path) -> str:
+    found = sorted(str(other) for other in folder.glob("*.y*ml")) if folder.is_dir() else []
+    return f"; there is: {', '.join(found[:5])}" if found else ""

@@ -1,0 +1,86 @@
+"""Tables of the ledger: one row per sweep, trial, report and artifact."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+SCHEMA_VERSION = 1
+
+metadata = MetaData()
+
+versions = Table("schema_version", metadata, Column("version", Integer, nullable=False))
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("spec", JSON, nullable=False),
+    Column("directory", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("note", Text, nullable=False, default=""),
+    Column("created", Float, nullable=False),  # seconds since the epoch
+)
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sweep_id", ForeignKey("sweeps.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("config", JSON, nullable=False),
+    Column("config_id", String(12), nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("split", Integer, nullable=False),
+    Column("parent", Integer),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("reason", Text, nullable=False, default=""),
+    Column("detail", Text, nullable=False, default=""),
+    Column("seconds", Float, nullable=False, default=0.0),  # in the training function, over all attempts
+    Column("started", Integer, nullable=False),  # positions among all events of the sweep
+    Column("ended", Integer),
+    Column("resplit", Boolean, nullable=False, default=False),
+    Column("testable", Boolean, nullable=False, default=False),
+    UniqueConstraint("sweep_id", "number"),
+)
+
+reports = Table(
+    "reports",
+    metadata,
+    Column("trial_id", ForeignKey("trials.id", ondelete="CASCADE"), primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("metrics", JSON, nullable=False),
+    Column("elapsed", Float, nullable=False),  # seconds of the sweep's search time
+    Column("order", Integer, nullable=False),
+    Column("checkpoint", Text),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("trial_id", ForeignKey("trials.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("path", Text, nullable=False),  # relative to the store
+    Column("sha256", String(64), nullable=False),
+    Column("bytes", Integer, nullable=False),
+    UniqueConstraint("trial_id", "kind"),
+)
+
+Index("trials_by_phase", trials.c.sweep_id, trials.c.phase)

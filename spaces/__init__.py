@@ -1,0 +1,58 @@
+"""What may be tried: parameters, conditions, spaces, objectives and fidelity."""
+
+from .categorical import Categorical
+from .config import Config, Value, flatten
+from .constant import Constant
+from .errors import (
+    AssayError,
+    ClusterError,
+    NoResultError,
+    NotFoundError,
+    Problem,
+    SpaceError,
+    SweepError,
+    SweepExistsError,
+    SweepInterrupted,
+    TrainableError,
+    UsageError,
+    did_you_mean,
+    one_of,
+)
+from .fidelity import Fidelity
+from .float import Float
+from .integer import Integer
+from .notation import parse_parameter
+from .objective import SCORERS, Goal, Objective
+from .parameter import Condition, Parameter
+from .space import Space
+
+__all__ = [
+    "SCORERS",
+    "AssayError",
+    "Categorical",
+    "ClusterError",
+    "Condition",
+    "Config",
+    "Constant",
+    "Fidelity",
+    "Float",
+    "Goal",
+    "Integer",
+    "NoResultError",
+    "NotFoundError",
+    "Objective",
+    "Parameter",
+    "Problem",
+    "Space",
+    "SpaceError",
+    "SweepError",
+    "SweepExistsError",
+    "SweepInterrupted",
+    "TrainableError",
+    "UsageError",
+    "Value",
+    "did_you_mean",
+    "flatten",
+    "one_of",
+    "parse_parameter",
+]

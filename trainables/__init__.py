@@ -1,0 +1,25 @@
+"""What is tried: training functions, the trial they run in, data splits; ``digits`` is a ready task (needs torch)."""
+
+from .handle import TrialHandle
+from .metrics import MetricError, clean_metrics
+from .session import Session
+from .spec import Cause, Event, Failed, Finished, Predictions, Reported, TrialSpec
+from .splits import Split
+from .trainable import Trainable, TrainableRef
+
+__all__ = [
+    "Cause",
+    "Event",
+    "Failed",
+    "Finished",
+    "MetricError",
+    "Predictions",
+    "Reported",
+    "Session",
+    "Split",
+    "Trainable",
+    "TrainableRef",
+    "TrialHandle",
+    "TrialSpec",
+    "clean_metrics",
+]

@@ -1,0 +1,220 @@
+"""What a training function knows of the trial it runs in, and tells of it."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..spaces import TrainableError
+from .predictions import as_predictions
+from .spec import Predictions, TrialSpec
+from .splits import Split, as_targets, is_classes, row_count, split_indices, take
+
+_CHECKPOINTS_KEPT = 2
+
+
+class TrialHandle:
+    """The second argument of a training function.
+
+    Attributes:
+        number: the trial's number in its sweep.
+        seed: seed for every random generator of this run (``random``, NumPy and torch are seeded with it already).
+        max_steps: reports of a full run, from the sweep's fidelity; None without one.
+        checkpoint: folder written by :meth:`save_checkpoint` to go on from, or None for a fresh start.
+    """
+
+    def __init__(self, spec: TrialSpec) -> None:
+        self.number = spec.number
+        self.seed = spec.seed
+        self.max_steps = spec.max_steps
+        self.checkpoint = Path(spec.checkpoint) if spec.checkpoint else None
+        self._spec = spec
+        self._reporter: Callable[[Mapping[str, Any]], None] | None = None
+        self._staged: Path | None = None
+        self._swept = False
+        self._predict: Any = None
+        self._labels: Any = None
+        self._split: Split | None = None
+        self._sealed: tuple[Any, Any] | None = None
+        self._resplit = False
+
+    @property
+    def split_id(self) -> int:
+        """Which train/validation split to use, for functions that split data themselves; 0 during the search."""
+        self._resplit = True
+        return self._spec.split_id
+
+    def steps(self) -> Iterator[int]:
+        """Indices of the steps still to train: from the checkpoint's step (0 for a fresh start) to ``max_steps - 1``.
+
+        Raises:
+            TrainableError: when the sweep has no fidelity, so that a full run has no length.
+        """
+        if self.max_steps is None:
+            raise TrainableError(
+                "trial.steps() needs the length of a full run: add `fidelity: {unit: epoch, min: 1, max: 27}` "
+                "to the sweep, or write your own range"
+            )
+        return iter(range(self._spec.first_step, self.max_steps))
+
+    def split(self, inputs: Any, targets: Any, *, validation: float = 0.2, test: float = 0.2) -> Split:
+        """Train and validation parts of a data set; the rest is sealed until the test phase.
+
+        The sealed part is the same in every trial of the sweep. Train and validation are the same for all trials of
+        the search and new for each replicate. Classes keep their shares; float targets are not stratified.
+
+        Args:
+            inputs: array, tensor, data frame or list with n rows.
+            targets: shape (n,).
+            validation, test: shares of all rows.
+
+        Raises:
+            TrainableError: when the shapes or the shares do not fit.
+        """
+        labels = as_targets(targets)
+        if row_count(inputs) != len(labels):
+            raise TrainableError(f"split: {row_count(inputs)} inputs and {len(labels)} targets")
+        rows = split_indices(labels, self._spec.data_seed, self._spec.split_id, validation, test)
+        self._resplit = True
+        self._split = Split(
+            x_train=take(inputs, rows.train),
+            y_train=take(targets, rows.train),
+            x_val=take(inputs, rows.validation),
+            y_val=take(targets, rows.validation),
+            classes=np.unique(labels) if is_classes(labels) else None,
+        )
+        if self._spec.open_test:
+            self._sealed = take(inputs, rows.test), take(targets, rows.test)
+        return self._split
+
+    def report(self, metrics: Mapping[str, Any] | None = None, /, **more: Any) -> None:
+        """Report metrics after one step of training; returns when training may go on.
+
+        Only for plain functions; a generator yields the same mapping instead. A trial that is stopped leaves this
+        call with an exception that is no ``Exception``: clean up in ``finally``, do not catch it.
+        """
+        if self._reporter is None:
+            raise TrainableError("trial.report() is for plain functions; in a generator, yield the metrics")
+        given: Any = {} if metrics is None else metrics
+        self._reporter({**given, **more} if isinstance(given, Mapping) else given)  # all are checked in one place
+
+    def save_checkpoint(self, write: Callable[[Path], None]) -> None:
+        """Make the coming report resumable: call it before the report of the step just trained.
+
+        Args:
+            write: is called with an empty folder and writes the state into it. The folder counts only together with
+                the report, so a kill in between leaves the previous checkpoint valid.
+        """
+        if self._spec.folder is None:
+            return
+        self.discard_staged()
+        if not self._swept:
+            _remove_all(Path(self._spec.folder).glob(".staging-*"))  # left by a run that was killed
+            self._swept = True
+        staging = Path(self._spec.folder) / f".staging-{uuid.uuid4().hex[:8]}"
+        staging.mkdir(parents=True)
+        try:
+            write(staging)
+        except BaseException:
+            _remove_all([staging])
+            raise
+        self._staged = staging
+
+    def save_predictions(self, predictions: Any, labels: Any = None) -> None:
+        """Keep predictions for ensembles and the sealed test.
+
+        Args:
+            predictions: a function from inputs to predictions, such as ``model.predict_proba``; it is called when the
+                trial ends, also when it is stopped early, so give it before the first report. Or an array for the
+                validation part; then there is no score on the sealed test. Class probabilities have shape (n, C) with
+                columns in the order of sorted labels, regression outputs shape (n,).
+            labels: the true values for an array of predictions; without them, the targets of ``trial.split``.
+
+        Raises:
+            TrainableError: for labels beside a function, which would not be used.
+        """
+        if callable(predictions) and labels is not None:
+            raise TrainableError(
+                "save_predictions: labels=... go with an array of predictions; a function is called with the parts "
+                "of trial.split, whose targets are known: leave labels out"
+            )
+        self._predict, self._labels = predictions, labels
+
+    # What follows is for the session that runs the trial.
+
+    @property
+    def resplit(self) -> bool:
+        """Whether the data were split by this trial's split id."""
+        return self._resplit
+
+    @property
+    def testable(self) -> bool:
+        """Whether the sealed test part could be predicted: the data are split and predictions come from a function."""
+        return self._split is not None and callable(self._predict)
+
+    def attach(self, reporter: Callable[[Mapping[str, Any]], None]) -> None:
+        """Send reports of a plain function to ``reporter``."""
+        self._reporter = reporter
+
+    def commit_checkpoint(self, step: int) -> str | None:
+        """Name the staged checkpoint after ``step``, keep one more before it, drop all others; return its folder.
+
+        Checkpoints of later steps come from a run that was given up: training has gone back behind them.
+        """
+        if self._staged is None:
+            return None
+        final = self._staged.with_name(f"step-{step:06d}")
+        if final.exists():  # aside first: removing takes longer than renaming, and a kill may come at any time
+            final.rename(self._staged.with_name(f".staging-old-{uuid.uuid4().hex[:8]}"))
+        self._staged.rename(final)
+        self._staged = None
+        others = sorted(path for path in final.parent.glob("step-*") if path != final)
+        earlier = [path for path in others if path.name < final.name]
+        kept = earlier[len(earlier) - (_CHECKPOINTS_KEPT - 1) :]
+        _remove_all([path for path in others if path not in kept])
+        _remove_all(final.parent.glob(".staging-old-*"))
+        return str(final)
+
+    def discard_staged(self) -> None:
+        """Forget a checkpoint that no report followed."""
+        if self._staged is not None:
+            _remove_all([self._staged])
+            self._staged = None
+
+    def collect_predictions(self) -> dict[str, Predictions]:
+        """Checked predictions by part: "validation" and, in the test phase, "test".
+
+        Raises:
+            TrainableError: when what was given to :meth:`save_predictions` cannot be used.
+        """
+        if self._predict is None:
+            return {}
+        if not callable(self._predict):
+            return {"validation": self._array_predictions()}
+        if self._split is None:
+            raise TrainableError("save_predictions: a function needs trial.split(inputs, targets) first")
+        parts = {"validation": (self._split.x_val, self._split.y_val)}
+        if self._sealed is not None:
+            parts["test"] = self._sealed
+        return {
+            part: as_predictions(self._predict(inputs), as_targets(targets), self._split.classes)
+            for part, (inputs, targets) in parts.items()
+        }
+
+    def _array_predictions(self) -> Predictions:
+        if self._labels is not None:
+            labels = as_targets(self._labels)
+            return as_predictions(self._predict, labels, np.unique(labels) if is_classes(labels) else None)
+        if self._split is None:
+            raise TrainableError("save_predictions: give labels=..., or split the data with trial.split")
+        return as_predictions(self._predict, as_targets(self._split.y_val), self._split.classes)
+
+
+def _remove_all(folders: Iterable[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)

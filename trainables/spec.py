@@ -1,0 +1,103 @@
+"""What a worker is told to run, and what it tells back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One run of a training function.
+
+    Args:
+        number: the trial's number in its sweep.
+        config: nested parameter values, as the training function receives them.
+        metric: must be in every report, and finite.
+        seed: for every random generator of the run.
+        split_id: which train/validation split of the development part; equal ids give equal splits.
+        data_seed: fixes the sealed test part; one value for the whole sweep.
+        open_test: predict the sealed test part when the run ends. Only the test phase sets it.
+        max_steps: reports of a full run (the fidelity's ``max``); None when the sweep has no fidelity.
+        first_step: reports made before the checkpoint; 0 without one.
+        checkpoint: folder to go on from, or None.
+        folder: where checkpoints of this trial go; None turns them off.
+    """
+
+    number: int
+    config: dict[str, Any]
+    metric: str
+    seed: int = 0
+    split_id: int = 0
+    data_seed: int = 0
+    open_test: bool = False
+    max_steps: int | None = None
+    first_step: int = 0
+    checkpoint: str | None = None
+    folder: str | None = None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions for the examples of one part of the data.
+
+    Args:
+        values: probabilities, shape (n, C) with rows that sum to 1, or regression outputs, shape (n,).
+        targets: class indices 0..C-1 (int64, shape (n,)) or regression targets (float64, shape (n,)).
+    """
+
+    values: npt.NDArray[np.float32]
+    targets: npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Reported:
+    """A trial made report number ``step`` (counted from 1) and waits for a decision."""
+
+    number: int
+    step: int
+    metrics: dict[str, Any]
+    seconds: float
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A trial ended, by itself or because it was told to.
+
+    ``predictions`` has "validation" and, in the test phase, "test". ``resplit`` says that the data were split by
+    ``split_id``, so that another id means other data; ``testable`` that the model can predict the sealed test part.
+    """
+
+    number: int
+    seconds: float
+    predictions: dict[str, Predictions] = field(default_factory=dict)
+    resplit: bool = False
+    testable: bool = False
+
+
+class Cause(StrEnum):
+    """Why a trial failed, as far as it matters for what happens next."""
+
+    EXCEPTION = "exception"
+    METRIC = "metric"
+    STUCK = "stuck"
+    WORKER_LOST = "worker lost"
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A trial ended without a usable result. ``reason`` is one line, ``detail`` the traceback if there is one."""
+
+    number: int
+    cause: Cause
+    reason: str
+    detail: str = ""
+    seconds: float = 0.0
+
+
+Event = Reported | Finished | Failed
