@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -77,7 +78,7 @@ def run(
     if new:
         sweep = sweep.model_copy(update={"name": _free_name(sweep.name, taken)})
     ref = _trainable(sweep, file)
-    _note(f"sweep {sweep.name!r} in {where.ledger().store}")
+    _note(f"sweep {sweep.name!r} in {_near(where.ledger().store)}")
     with _display() as display:
         results = start(sweep, ref, where, display)
     _finish(results)
@@ -344,8 +345,22 @@ def _resume(name: str, where: Where) -> None:
 
 def _finish(results: Results) -> None:
     _print_leaderboard(results)
-    name = results.record.name
-    _note(f"\nreport: {results.folder / 'report.html'}\nnext:   assay export {name}   |   assay show {name}")
+    words = _words(results)
+    _note(f"\nreport: {_near(results.folder / 'report.html')}\nnext:   assay export {words}   |   assay show {words}")
+
+
+def _words(results: Results) -> str:
+    """The sweep as a command has to name it here."""
+    from .search.store import default_store
+
+    store = results.ledger.store
+    at_default = store == default_store().absolute()
+    return results.record.name if at_default else f"{results.record.name} --store {shlex.quote(_near(store))}"
+
+
+def _near(path: Path) -> str:
+    """Relative to the current folder when it is inside it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _print_leaderboard(results: Results) -> None:

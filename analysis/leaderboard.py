@@ -95,8 +95,9 @@ class Leaderboard:
         level = f"{100 * (1 - self.alpha):g} %"
         if len(self.tied) == 1:
             return f"trial {self.winner} is better than the other {ranked - 1} finalists ({level}, paired t, Holm)"
-        best = f"trial {self.winner} is {'first' if row.rank == 1 else 'the cheapest'}"
-        return f"{len(self.tied)} of {ranked} finalists are tied for best ({level}, paired t, Holm); {best}"
+        best = f"trial {self.winner} {'has the best mean' if row.rank == 1 else 'is the cheapest'}"
+        default = " and the default config is one of them" if any(r.default and r.tied for r in self.rows) else ""
+        return f"{len(self.tied)} of {ranked} finalists are tied for best{default} ({level}, paired t, Holm); {best}"
 
     def row(self, trial: int) -> Row:
         """The row of a search trial that is on the board."""

@@ -63,7 +63,8 @@ def plot_leaderboard(board: Leaderboard, ax: Axes | None = None) -> Axes:
         color = _BEST if row.tied else _OTHER
         ax.plot([row.fresh.low, row.fresh.high], [place, place], color=color, linewidth=2)
         ax.plot(row.fresh.mean, place, "o", color=color, markersize=6)
-        ax.plot(row.search_score, place, "o", markerfacecolor="none", markeredgecolor=_LINE, markersize=6)
+        if row.optimism is not None:
+            ax.plot(row.search_score, place, "o", markerfacecolor="none", markeredgecolor=_LINE, markersize=6)
     ax.plot([], [], "o-", color=_BEST, label="tied for best")
     ax.plot([], [], "o-", color=_OTHER, label="worse than the best")
     ax.plot([], [], "o", markerfacecolor="none", markeredgecolor=_LINE, label="search score")

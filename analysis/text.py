@@ -73,24 +73,23 @@ def test_lines(board: Leaderboard, ensemble: EnsembleReport | None) -> list[str]
         if row.test is not None:
             role = "winner" if row.trial == board.winner else "tied"
             lines.append(f"trial {row.trial} ({role}): {interval(row.test)} over {row.test.count} models")
-    if ensemble is not None and ensemble.test_score is not None:
+    if ensemble is not None and ensemble.test_score is not None and len(ensemble.weights) > 1:
         lines.append(f"ensemble of {len(ensemble.weights)}: {number(ensemble.test_score)} ({ensemble.metric})")
     return lines
 
 
 def ensemble_lines(ensemble: EnsembleReport) -> list[str]:
     """What the ensemble is and what it is worth."""
-    members = ", ".join(
-        f"{100 * share:.0f} % trial {trial}"
-        for trial, share in sorted(ensemble.weights.items(), key=lambda item: -item[1])
-    )
+    if len(ensemble.weights) == 1:
+        return [f"no mixture of the {ensemble.candidates} candidates beats trial {next(iter(ensemble.weights))} alone"]
+    shares = sorted(ensemble.weights.items(), key=lambda item: -item[1])
     lines = [
-        f"members: {members}",
+        "members: " + ", ".join(f"{100 * share:.0f} % trial {trial}" for trial, share in shares),
         f"{ensemble.metric}, cross-fitted: {number(ensemble.score)}; best single model chosen the same way: "
         f"{number(ensemble.single_score)}",
     ]
     if ensemble.gain_interval is not None:
         low, high = ensemble.gain_interval
-        verdict = "" if low > 0 else " (not distinguishable from zero)" if high > 0 else " (worse)"
+        verdict = "" if low > 0 else " (worse)" if high < 0 else " (not distinguishable from zero)"
         lines.append(f"gain per example: {signed(ensemble.gain)} [{signed(low)}, {signed(high)}]{verdict}")
     return lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import reduce
 from pathlib import Path
@@ -16,7 +16,7 @@ from .plan import Plan, Request
 from .progress import Observer, Progress
 
 _WAIT_SECONDS = 0.5
-_STARTS_AFTER_LOST_WORKERS = 4
+_STARTS_AFTER_LOST_WORKERS = 3
 
 
 class Controller:
@@ -58,10 +58,11 @@ class Controller:
         self._ending: dict[int, State] = {}  # told to stop, and how they will have ended
         self._restarts: deque[Trial] = deque()
         self._checkpoints: dict[int, tuple[int, str]] = {}  # given with the request
+        self._lost: Counter[int] = Counter()  # workers that died under a trial; being stopped and resumed is no loss
         self._counts: Counter[State] = Counter()
         self._best: tuple[float, int] | None = None  # of the trials that are over
 
-    def run(self, plan: Plan, known: Iterable[Trial], open_trials: Iterable[Trial]) -> None:
+    def run(self, plan: Plan, known: Sequence[Trial], open_trials: Iterable[Trial]) -> None:
         """Work off ``plan`` until it has nothing more and no trial runs, or until a stop is requested.
 
         Args:
@@ -191,7 +192,7 @@ class Controller:
         self._close(replace(trial, state=state, resplit=event.resplit, testable=event.testable), files)
 
     def _on_failed(self, trial: Trial, event: Failed) -> None:
-        if event.cause is Cause.WORKER_LOST and trial.attempts < _STARTS_AFTER_LOST_WORKERS:
+        if event.cause is Cause.WORKER_LOST and self._may_start_again(trial):
             self._observer.message(f"trial {trial.number}: {event.reason}; starting it again")
             self._ending.pop(trial.number, None)
             self._leave(replace(trial, state=State.PENDING))
@@ -201,6 +202,11 @@ class Controller:
         if state is State.FAILED:
             self._observer.message(f"trial {trial.number} failed: {event.reason}")
         self._close(replace(trial, state=state, reason=event.reason, detail=event.detail))
+
+    def _may_start_again(self, trial: Trial) -> bool:
+        self._lost[trial.number] += 1
+        decided = self._ending.get(trial.number) is State.STOPPED  # must not train past its last decision
+        return not decided and self._lost[trial.number] <= _STARTS_AFTER_LOST_WORKERS
 
     def _close(self, trial: Trial, files: Iterable[Artifact] = ()) -> None:
         trial = replace(trial, ended=self._tick())

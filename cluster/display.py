@@ -102,7 +102,7 @@ def describe(progress: Progress) -> list[str]:
     counts = {"running": progress.running, "stopped early": progress.stopped, "failed": progress.failed}
     parts += [f"{count} {word}" for word, count in counts.items() if count]
     if progress.rate is not None:
-        parts.append(f"{progress.rate:.0f}/min")
+        parts.append(f"{progress.rate:.{0 if progress.rate >= 10 else 1}f}/min")
     if progress.eta:
         parts.append(f"{text.seconds(progress.eta)} left")
     return parts

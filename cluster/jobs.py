@@ -14,6 +14,7 @@ from .ray_connection import NOT_SENT, check_reachable, cluster_error, use_token_
 
 DEFAULT_STORE = "~/assay-results"
 _DASHBOARD_PORT = 8265
+_PORTS = {"http": 80, "https": 443}  # of an address without one, as Ray's client understands it
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,17 @@ def submit(sweep: Sweep, file: Path, address: str, *, store: str, options: list[
 
 
 def _check_address(address: str) -> None:
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(address)
+        good = parts.scheme in _PORTS and bool(parts.hostname)
+    except ValueError:
+        good = False
+    if not good:
         raise SweepError(
             f"--address: {address!r} is not the address of a dashboard: write http://HEAD:{_DASHBOARD_PORT} "
             "(`assay run --address HEAD:6379` runs the driver here instead)"
         )
-    check_reachable(address, default_port=_DASHBOARD_PORT)
+    check_reachable(address, default_port=_PORTS[parts.scheme])
 
 
 def _shell(command: list[str]) -> str:

@@ -100,16 +100,19 @@ class PhaseRunner:
     def _work_off(self, phase: Phase, requests: Iterator[Request]) -> None:
         known = self._ledger.trials(self._record, phase)
         recorded = {(trial.parent, trial.split) for trial in known}
-        plan = FixedPlan(phase, [request for request in requests if (request.parent, request.split) not in recorded])
-        self._run(plan, known)
+        new = [request for request in requests if (request.parent, request.split) not in recorded]
+        self._run(FixedPlan(phase, new, recorded=len(known)), known)
 
     def _run(self, plan: Plan, known: list[Trial]) -> None:
         open_trials = [trial for trial in known if not trial.state.over]
         if isinstance(plan, SearchPlan):
             open_trials = self._settle(plan, open_trials)
+            known = self._ledger.trials(self._record, plan.phase)
         self._controller.run(plan, known, open_trials)
         if self._stop_requested():
-            raise SweepInterrupted(f"sweep {self._record.name!r} was stopped; nothing reported is lost")
+            name = self._record.name
+            cure = f"`assay resume {name}`" if self._sweep.trainable else "assay.run(sweep, function, resume=True)"
+            raise SweepInterrupted(f"sweep {name!r} was stopped; nothing reported is lost: {cure} goes on")
 
     def _settle(self, plan: SearchPlan, open_trials: list[Trial]) -> list[Trial]:
         """End trials whose last recorded report was already answered with a stop; return the others."""

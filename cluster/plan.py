@@ -137,16 +137,21 @@ class SearchPlan:
 
 
 class FixedPlan:
-    """A list of runs, each in full: replicates and the final test."""
+    """A list of runs, each in full: replicates and the final test.
 
-    def __init__(self, phase: Phase, requests: Iterable[Request]) -> None:
+    Args:
+        recorded: trials of this phase that are in the ledger already, for the total.
+    """
+
+    def __init__(self, phase: Phase, requests: Iterable[Request], recorded: int = 0) -> None:
         self.phase = phase
         self._requests = list(requests)
+        self._recorded = recorded
         self._next = 0
 
     @property
     def total(self) -> int | None:
-        return len(self._requests)
+        return self._recorded + len(self._requests)
 
     def next(self, number: int, elapsed: float) -> Request | None:
         if self._next >= len(self._requests):

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from ..spaces import ClusterError
 
 _REACHABLE_SECONDS = 5.0
+_HEAD_PORT = 6379
 _OBJECT_STORE_BYTES = 200_000_000
 NOT_SENT = [".git", ".venv", "__pycache__", "assay-results"]
 
@@ -33,11 +34,22 @@ class RayConnection:
         self._cpus = cpus
         self._directory = directory
         self._temporary: Path | None = None
+        self._connected = False
 
     @property
     def local(self) -> bool:
         """Whether the cluster is our own, on this machine."""
         return self._address is None
+
+    @property
+    def directory(self) -> str:
+        """The sweep's folder as workers see it: on a running cluster they start in a copy of what was sent."""
+        if self._address is None:
+            return self._directory
+        if not _inside_job():
+            return "."
+        folder, sent = Path(self._directory).resolve(), Path.cwd().resolve()
+        return str(folder.relative_to(sent)) if folder.is_relative_to(sent) else self._directory
 
     def open(self) -> None:
         """Connect.
@@ -54,23 +66,26 @@ class RayConnection:
         if ray.is_initialized():
             raise ClusterError("this process is connected to Ray already: call ray.shutdown() first")
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+        if self._address is not None:
+            _refuse_dashboard(self._address)
+            check_reachable(self._address, default_port=_HEAD_PORT)
+        self._connected = True  # also a start that fails half-way is to be cleaned up
         try:
             if self._address is None:
                 ray.init(**quiet, **self._local_options())
             else:
-                check_reachable(self._address, default_port=6379)
                 environment = {"working_dir": self._directory, "excludes": NOT_SENT}
-                inside_job = bool(os.environ.get("RAY_JOB_ID") or os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR"))
-                ray.init(self._address, **quiet, runtime_env=None if inside_job else environment)
-        except ClusterError:
-            raise
+                ray.init(self._address, **quiet, runtime_env=None if _inside_job() else environment)
         except Exception as error:  # Ray raises many kinds, all meaning "no cluster"
             raise cluster_error(self._address or "this machine", error) from error
 
     def close(self) -> None:
-        """Disconnect; a private cluster ends."""
+        """Disconnect; a private cluster ends. A connection that somebody else made is left alone."""
+        if not self._connected:
+            return
         import ray
 
+        self._connected = False
         ray.shutdown()
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
@@ -85,6 +100,18 @@ class RayConnection:
             "object_store_memory": _OBJECT_STORE_BYTES,
             "_temp_dir": str(self._temporary),
         }
+
+
+def _inside_job() -> bool:
+    return bool(os.environ.get("RAY_JOB_ID") or os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR"))
+
+
+def _refuse_dashboard(address: str) -> None:
+    if address.startswith(("http://", "https://")):
+        raise ClusterError(
+            f"{address!r} is the address of a dashboard: write host:port of the head, such as 10.0.0.5:{_HEAD_PORT} "
+            "(`assay submit` takes the dashboard's address and runs the sweep there as a job)"
+        )
 
 
 def use_token_if_there_is_one() -> None:
@@ -102,8 +129,8 @@ def check_reachable(address: str, default_port: int) -> None:
     """
     if address == "auto":
         return
-    parts = urlsplit(address if "://" in address else f"ray://{address}")
     try:
+        parts = urlsplit(address if "://" in address else f"ray://{address}")
         host, port = parts.hostname, parts.port or default_port
     except ValueError:
         host, port = None, 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..spaces import ClusterError, SweepError, TrainableError
@@ -90,10 +91,9 @@ class RayExecutor:
     def close(self) -> None:
         import ray
 
-        if not ray.is_initialized():
-            return
-        for worker in [*self._idle, *self._busy.values()]:
-            ray.kill(worker)
+        if ray.is_initialized():
+            for worker in [*self._idle, *self._busy.values()]:
+                ray.kill(worker)
         self._idle, self._busy, self._waiting = [], {}, {}
         self._connection.close()
 
@@ -123,7 +123,8 @@ class RayExecutor:
     def _new_worker(self) -> Any:
         import ray
 
-        return ray.remote(num_cpus=self._cpu, num_gpus=self._gpu, max_restarts=0)(Worker).remote(self._ref)
+        trainable = replace(self._ref, directory=self._connection.directory)
+        return ray.remote(num_cpus=self._cpu, num_gpus=self._gpu, max_restarts=0)(Worker).remote(trainable)
 
     def _places(self) -> int:
         """How many workers fit, at most ``workers``.

@@ -13,10 +13,11 @@ import sqlalchemy as sa
 
 from ..spaces import AssayError, Config, NotFoundError, SweepExistsError, did_you_mean
 from . import tables
+from .database import open_database, writing
 from .sweep import Sweep
 from .trial import Phase, Report, State, Trial
 
-_BUSY_SECONDS = 30
+_VERSION = sa.select(tables.versions.c.version)
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Ledger:
             )
         try:
             self.store.mkdir(parents=True, exist_ok=True)
-            self._engine = _engine(file)
+            self._engine = open_database(file)
             self._check_version()
         except (OSError, sa.exc.DatabaseError) as error:
             cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
@@ -133,13 +134,12 @@ class Ledger:
         Raises:
             NotFoundError: with the closest name.
         """
-        records = self.sweeps()
-        if name == "@last" and records:
-            return records[-1]
-        for record in records:
-            if record.name == name:
-                return record
-        names = [record.name for record in records]
+        with self._engine.connect() as connection:
+            names = list(connection.scalars(sa.select(tables.sweeps.c.name).order_by(tables.sweeps.c.id)))
+            wanted = names[-1] if name == "@last" and names else name
+            row = connection.execute(tables.sweeps.select().where(tables.sweeps.c.name == wanted)).first()
+        if row is not None:
+            return _sweep_record(row)
         shown = f"; there are: {', '.join(names[-10:])}" if names else ""
         raise NotFoundError(f"no sweep {name!r} in {self.store}{did_you_mean(name, names)}{shown}")
 
@@ -182,7 +182,8 @@ class Ledger:
             "testable": trial.testable,
         }
         with self._engine.begin() as connection:
-            connection.execute(tables.trials.update().where(key).values(change))
+            if not connection.execute(tables.trials.update().where(key).values(change)).rowcount:
+                raise NotFoundError(f"sweep {record.name!r} has no trial {trial.number}")
             for artifact in artifacts:
                 identity = sa.select(tables.trials.c.id).where(key).scalar_subquery()
                 same = (tables.artifacts.c.trial_id == identity) & (tables.artifacts.c.kind == artifact.kind)
@@ -235,11 +236,11 @@ class Ledger:
         Raises:
             NotFoundError: when there is none of this number.
         """
-        trials = self.trials(record)
-        for trial in trials:
-            if trial.number == number:
-                return trial
-        raise NotFoundError(f"sweep {record.name!r} has no trial {number}: it has 0 to {len(trials) - 1}")
+        trials = {trial.number: trial for trial in self.trials(record)}
+        if number in trials:
+            return trials[number]
+        known = f"it has {min(trials)} to {max(trials)}" if trials else "it has none yet"
+        raise NotFoundError(f"sweep {record.name!r} has no trial {number}: {known}")
 
     def artifacts(self, record: SweepRecord, kind: str | None = None) -> list[Artifact]:
         """Files of the sweep's trials, by trial number."""
@@ -257,30 +258,24 @@ class Ledger:
         return [Artifact(row.number, row.kind, row.path, row.sha256, row.bytes) for row in rows]
 
     def _check_version(self) -> None:
-        with self._engine.begin() as connection:
-            tables.metadata.create_all(connection)
-            found = connection.execute(sa.select(tables.versions.c.version)).scalar()
-            if found is None:
-                connection.execute(tables.versions.insert().values(version=tables.SCHEMA_VERSION))
-        if found is not None and found > tables.SCHEMA_VERSION:
+        with self._engine.connect() as connection:
+            known = sa.inspect(connection).get_table_names()
+            found = connection.execute(_VERSION).scalar() if tables.versions.name in known else None
+        if found is None and known:
+            raise AssayError(f"{self.store / 'ledger.db'} is a database of something else: name another store")
+        if found is None:
+            self._create()
+        elif found > tables.SCHEMA_VERSION:
             raise AssayError(
                 f"{self.store} was written by a newer version of Assay (schema {found}, this version reads "
                 f"{tables.SCHEMA_VERSION}): upgrade assay"
             )
 
-
-def _engine(file: Path) -> sa.Engine:
-    engine = sa.create_engine(f"sqlite:///{file}", connect_args={"timeout": _BUSY_SECONDS})
-
-    @sa.event.listens_for(engine, "connect")
-    def _configure(connection: Any, _: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode=WAL")
-        cursor.execute("PRAGMA synchronous=NORMAL")  # survives the kill of any process; FULL adds power loss
-        cursor.execute("PRAGMA foreign_keys=ON")
-        cursor.close()
-
-    return engine
+    def _create(self) -> None:
+        with writing(self._engine).begin() as connection:
+            tables.metadata.create_all(connection)
+            if connection.execute(_VERSION).scalar() is None:  # else another process was first
+                connection.execute(tables.versions.insert().values(version=tables.SCHEMA_VERSION))
 
 
 def _trial_key(record: SweepRecord, number: int) -> sa.ColumnElement[bool]:

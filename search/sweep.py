@@ -56,8 +56,8 @@ class ObjectiveSection(Section):
     @model_validator(mode="after")
     def _scorer_is_known(self) -> ObjectiveSection:
         if self.scorer is not None and self.scorer not in SCORERS:
-            hint = did_you_mean(self.scorer, SCORERS)
-            raise SpaceError([Problem(("scorer",), f"there is no scorer {shown(self.scorer)}{hint}: use {one_of(SCORERS)}")])
+            text = f"there is no scorer {shown(self.scorer)}{did_you_mean(self.scorer, SCORERS)}"
+            raise SpaceError([Problem(("scorer",), f"{text}: use {one_of(SCORERS)}")])
         if self.scorer is not None and SCORERS[self.scorer] != self.goal:
             better = SCORERS[self.scorer]
             raise SpaceError([Problem(("scorer",), f"{self.scorer} is to {better}, but goal is {self.goal}")])

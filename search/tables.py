@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -15,10 +17,22 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
 )
 
 SCHEMA_VERSION = 1
+
+
+class AnyText(TypeDecorator[str]):
+    """Text that may hold what UTF-8 cannot (half characters, bytes of odd file names): kept as ``\\udcff``."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
+        return None if value is None else value.encode("utf-8", "backslashreplace").decode()
+
 
 metadata = MetaData()
 
@@ -30,9 +44,9 @@ sweeps = Table(
     Column("id", Integer, primary_key=True),
     Column("name", String(64), nullable=False, unique=True),
     Column("spec", JSON, nullable=False),
-    Column("directory", Text, nullable=False),
+    Column("directory", AnyText, nullable=False),
     Column("state", String(16), nullable=False),
-    Column("note", Text, nullable=False, default=""),
+    Column("note", AnyText, nullable=False, default=""),
     Column("created", Float, nullable=False),  # seconds since the epoch
 )
 
@@ -50,8 +64,8 @@ trials = Table(
     Column("split", Integer, nullable=False),
     Column("parent", Integer),
     Column("attempts", Integer, nullable=False, default=0),
-    Column("reason", Text, nullable=False, default=""),
-    Column("detail", Text, nullable=False, default=""),
+    Column("reason", AnyText, nullable=False, default=""),
+    Column("detail", AnyText, nullable=False, default=""),
     Column("seconds", Float, nullable=False, default=0.0),  # in the training function, over all attempts
     Column("started", Integer, nullable=False),  # positions among all events of the sweep
     Column("ended", Integer),
@@ -68,7 +82,7 @@ reports = Table(
     Column("metrics", JSON, nullable=False),
     Column("elapsed", Float, nullable=False),  # seconds of the sweep's search time
     Column("order", Integer, nullable=False),
-    Column("checkpoint", Text),
+    Column("checkpoint", AnyText),
 )
 
 artifacts = Table(
@@ -77,7 +91,7 @@ artifacts = Table(
     Column("id", Integer, primary_key=True),
     Column("trial_id", ForeignKey("trials.id", ondelete="CASCADE"), nullable=False),
     Column("kind", String(32), nullable=False),
-    Column("path", Text, nullable=False),  # relative to the store
+    Column("path", AnyText, nullable=False),  # relative to the store
     Column("sha256", String(64), nullable=False),
     Column("bytes", Integer, nullable=False),
     UniqueConstraint("trial_id", "kind"),

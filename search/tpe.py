@@ -55,32 +55,32 @@ class TPE:
     def tell(self, trial: Trial) -> None:
         import optuna
 
-        state = _state(trial)
-        complete = state == optuna.trial.TrialState.COMPLETE
-        value = trial.value(self._metric) if complete else None
-        curve = {report.step: float(report.metrics[self._metric]) for report in trial.reports}
         asked = self._asked.pop(trial.number, None)
-        if asked is None:
-            parameters, distributions = to_optuna(self._space, trial.config)
-            self._study.add_trial(
-                optuna.trial.create_trial(
-                    state=state,
-                    value=value,
-                    params=parameters,
-                    distributions=distributions,
-                    intermediate_values=curve,
-                )
+        if asked is not None:  # the place it held while it ran; a rebuilt searcher has none
+            self._study.tell(asked, state=optuna.trial.TrialState.FAIL)
+        state = _state(trial)
+        parameters, distributions = to_optuna(self._space, trial.config)
+        self._study.add_trial(
+            optuna.trial.create_trial(
+                state=state,
+                value=trial.value(self._metric) if state == optuna.trial.TrialState.COMPLETE else None,
+                params=parameters,
+                distributions=distributions,
+                intermediate_values=_curve(trial, self._metric),
             )
-            return
-        for step, reported in curve.items():
-            asked.report(reported, step)
-        self._study.tell(asked, value, state=None if complete else state)
+        )
 
 
 def _state(trial: Trial) -> optuna.trial.TrialState:
     from optuna.trial import TrialState
 
-    return {State.COMPLETE: TrialState.COMPLETE, State.STOPPED: TrialState.PRUNED}.get(trial.state, TrialState.FAIL)
+    if trial.state == State.COMPLETE and trial.reports:
+        return TrialState.COMPLETE
+    return TrialState.PRUNED if trial.state == State.STOPPED else TrialState.FAIL
+
+
+def _curve(trial: Trial, metric: str) -> dict[int, float]:
+    return {report.step: float(report.metrics[metric]) for report in trial.reports if metric in report.metrics}
 
 
 def _study(objective: Objective) -> optuna.Study:

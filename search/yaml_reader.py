@@ -100,8 +100,8 @@ class _Reader:
         try:
             value = self._loader.construct_object(node)
         except (ValueError, LookupError, AttributeError):  # `!!int x`, or an int of more than 4,300 digits
-            kind = node.tag.rpartition(":")[2]
-            raise _refusal(f"{shown(node.value)} cannot be read as {kind}: put it in quotes if it is text", node) from None
+            text = f"{shown(node.value)} cannot be read as {node.tag.rpartition(':')[2]}"
+            raise _refusal(f"{text}: put it in quotes if it is text", node) from None
         return _whole_characters(value) if isinstance(value, str) else value
 
     def _sequence(self, node: yaml.Node, where: Location) -> list[Any]:
@@ -121,8 +121,7 @@ class _Reader:
         return values
 
     def _key(self, node: yaml.Node) -> Any:
-        key = self._scalar(node) if isinstance(node, yaml.ScalarNode) else None
-        if not isinstance(key, (str, int)):
+        if not isinstance(node, yaml.ScalarNode) or not isinstance(key := self._scalar(node), (str, int)):
             raise _refusal("a key must be text", node)
         if key == "<<" and node.style is None:
             raise _refusal("merge keys (<<) are not part of YAML 1.2: write the keys out", node)

@@ -92,8 +92,9 @@ def spaces(draw: st.DrawFn) -> Space:
     for index in range(draw(st.integers(1, 8))):
         name = f"{draw(st.sampled_from(['', 'optim.', 'optim.deep.', 'model.']))}p{index}"
         parameter = draw(plain_parameters)
-        if parameters and draw(st.booleans()):
-            options = parameter.to_dict() | {"when": draw(conditions(parameters))}
+        parents = {known: earlier for known, earlier in parameters.items() if earlier.cardinality < math.inf}
+        if parents and draw(st.booleans()):
+            options = parameter.to_dict() | {"when": draw(conditions(parents))}
             parameter = Space({name: parameter, **parameters, "child": options})["child"]
         parameters[name] = parameter
     return Space({name: parameters[name] for name in draw(st.permutations(sorted(parameters)))})
@@ -282,12 +283,12 @@ BAD_SPACES: list[tuple[Any, list[str]]] = [
     ({(1, 2): 1}, ["(1, 2): (1, 2) is not a name: use letters, digits and _, dots for nesting"]),
     ({"a": 1, "a.b": 1}, ["a: 'a' is both a value and the group of 'a.*': rename one"]),
     ({"a.b": 1, "a.b.c.d": 1}, ["a.b: 'a.b' is both a value and the group of 'a.b.*': rename one"]),
-    ({"a": range_of(when={"a": 0.5})}, ["a.when: conditions form a circle: a -> a"]),
+    ({"a": range_of(step=0.5, when={"a": 0.5})}, ["a.when: conditions form a circle: a -> a"]),
     (
         {
-            "c": range_of(when={"a": 0.5}),
-            "a": range_of(when={"b": 0.5}),
-            "b": range_of(when={"a": 0.5}),
+            "c": range_of(step=0.5, when={"a": 0.5}),
+            "a": range_of(step=0.5, when={"b": 0.5}),
+            "b": range_of(step=0.5, when={"a": 0.5}),
             "top": range_of(),
         },
         ["a.when: conditions form a circle: a -> b -> a"],
@@ -314,8 +315,12 @@ BAD_SPACES: list[tuple[Any, list[str]]] = [
         ["m.when.n: n can never be '2': value must be a number, got '2': write 2.0"],
     ),
     (
-        {"x": "uniform(0, 1)", "m": range_of(when={"x": True})},
+        {"x": range_of(step=0.5), "m": range_of(when={"x": True})},
         ["m.when.x: x can never be True: value must be a number, got True"],
+    ),
+    (
+        {"x": "loguniform(1e-3, 1)", "m": range_of(when={"x": [0.1, 0.2]})},
+        ["m.when.x: x is continuous and almost never equal to one value: give it a step, or make it a list of choices"],
     ),
     ({"k": 3, "m": range_of(when={"k": 4})}, ["m.when.k: k can never be 4: 4 is not the constant 3"]),
     (

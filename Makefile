@@ -1,0 +1,54 @@
+# Everything runs in .venv, which the first command makes. Another interpreter: make demo PYTHON=python3.12
+# A torch build of your choice (CPU or another CUDA): make setup TORCH="torch==2.13.0 --index-url ..."
+
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3,$(shell command -v $(name))))
+TORCH ?= torch
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO := demo-results
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types unit format build clean
+
+help:  ## show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
+
+setup: $(READY)  ## make the environment (.venv), about 90 seconds
+
+# torch first, so that no other package brings in a different build of it.
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "no python3.11 or python3.12 found: install one, or set PYTHON="; exit 2; }
+	@echo "setting up $(VENV) with $(PYTHON)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(TORCH)
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@mkdir -p .types && ln -sfn .. .types/assay
+	@touch $(READY)
+
+demo: $(READY)  ## a real sweep on two Ray workers, leaderboard, report, export, and training with the exported config
+	$(BIN)/assay run examples/digits.yaml --new --workers 2 --store $(DEMO)
+	$(BIN)/assay export @last --store $(DEMO) --output $(DEMO)/best
+	$(BIN)/python examples/train_production.py --config $(DEMO)/best/config.yaml --output $(DEMO)/best/model.pt
+
+test: lint types unit  ## lint, types and all tests
+
+lint: $(READY)  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)  ## mypy, strict
+	$(BIN)/mypy
+
+unit: $(READY)  ## all tests
+	$(BIN)/python -m pytest
+
+format: $(READY)  ## write the format that lint wants
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+build: $(READY)  ## wheel and sdist in dist/
+	$(BIN)/python -m build
+
+clean:  ## remove the environment and all that was made
+	rm -rf $(VENV) .types build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)
