@@ -10,6 +10,8 @@ from scipy import stats
 
 Floats = npt.NDArray[np.float64]
 
+_ROUNDING = 1e-12  # of values whose largest magnitude is 1
+
 
 def worse_than_best(scores: Floats) -> Floats:
     """Adjusted p-values that each config is no worse than the best one.
@@ -32,10 +34,11 @@ def paired_t(better: Floats, worse: Floats) -> float:
 
     Differences without any spread leave no doubt: p is 0 when they are positive, 1 otherwise.
     """
-    difference = better - worse
-    if np.ptp(difference) <= 1e-12 * max(1.0, float(np.abs(difference).max())):
-        return 0.0 if difference.mean() > 1e-12 else 1.0
-    return float(stats.ttest_rel(better, worse, alternative="greater").pvalue)
+    scale = _largest(better, worse)
+    difference = better / scale - worse / scale
+    if np.ptp(difference) <= _ROUNDING:
+        return 0.0 if difference.mean() > _ROUNDING else 1.0
+    return float(stats.ttest_1samp(difference, 0.0, alternative="greater").pvalue)
 
 
 def holm(p_values: Floats) -> Floats:
@@ -51,5 +54,18 @@ def t_interval(values: Floats, confidence: float) -> tuple[float, float]:
     """Confidence interval of the mean of ``values``, shape (r,); infinite for a single value."""
     if len(values) < 2:
         return -math.inf, math.inf
-    half = float(stats.sem(values) * stats.t.ppf((1 + confidence) / 2, len(values) - 1))
-    return float(values.mean()) - half, float(values.mean()) + half
+    scale = _largest(values)
+    center, spread = float(np.mean(values / scale)), float(stats.sem(values / scale))
+    half = spread * float(stats.t.ppf((1 + confidence) / 2, len(values) - 1))
+    return (center - half) * scale, (center + half) * scale
+
+
+def mean(values: Floats) -> float:
+    """Mean of ``values``, shape (r,), also where their sum would overflow."""
+    scale = _largest(values)
+    return float(np.mean(values / scale)) * scale
+
+
+def _largest(*values: Floats) -> float:
+    """Largest magnitude; divided by it, metrics of any size can be squared and compared. 1 when all are 0."""
+    return max(float(np.abs(array).max()) for array in values) or 1.0

@@ -6,7 +6,6 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import reduce
-from pathlib import Path
 
 from ..search import Artifact, Decision, Ledger, Phase, Report, State, SweepRecord, Trial
 from ..trainables import Cause, Event, Failed, Finished, Reported, TrialSpec
@@ -53,6 +52,7 @@ class Controller:
         self._next_number = 1 + max((trial.number for trial in trials), default=-1)
         self._order = 1 + max((_last_order(trial) for trial in trials), default=-1)
         self._elapsed_before = max((r.elapsed for t in trials for r in t.reports), default=0.0)
+        self._data_id = next((trial.data_id for trial in trials if trial.data_id), "")
         self._plan: Plan
         self._running: dict[int, Trial] = {}
         self._ending: dict[int, State] = {}  # told to stop, and how they will have ended
@@ -132,8 +132,7 @@ class Controller:
 
     def _spec(self, trial: Trial) -> TrialSpec:
         saved = trial.checkpoint or self._checkpoints.get(trial.number)
-        # Without its checkpoint it trains again from the start; reports that are recorded are not repeated.
-        step, folder = saved if saved is not None and Path(saved[1]).is_dir() else (0, None)
+        step, folder = saved if saved is not None else (0, None)
         return TrialSpec(
             number=trial.number,
             config=trial.config.nested(),
@@ -141,6 +140,7 @@ class Controller:
             seed=trial.seed,
             split_id=trial.split,
             data_seed=self._record.sweep.seed,
+            data_id=self._data_id,
             open_test=trial.phase is Phase.TEST,
             max_steps=self._fidelity.max if self._fidelity else None,
             first_step=step,
@@ -189,7 +189,9 @@ class Controller:
             write_predictions(self._ledger.store, self._record.name, trial.number, part, predictions)
             for part, predictions in event.predictions.items()
         ]
-        self._close(replace(trial, state=state, resplit=event.resplit, testable=event.testable), files)
+        self._data_id = self._data_id or event.data_id
+        trial = replace(trial, resplit=event.resplit, testable=event.testable, data_id=event.data_id)
+        self._close(replace(trial, state=state), files)
 
     def _on_failed(self, trial: Trial, event: Failed) -> None:
         if event.cause is Cause.WORKER_LOST and self._may_start_again(trial):

@@ -180,6 +180,7 @@ class Ledger:
             "ended": trial.ended,
             "resplit": trial.resplit,
             "testable": trial.testable,
+            "data_id": trial.data_id,
         }
         with self._engine.begin() as connection:
             if not connection.execute(tables.trials.update().where(key).values(change)).rowcount:
@@ -303,4 +304,5 @@ def _trial(row: Any) -> Trial:
         ended=row.ended,
         resplit=row.resplit,
         testable=row.testable,
+        data_id=row.data_id,
     )

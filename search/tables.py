@@ -71,6 +71,7 @@ trials = Table(
     Column("ended", Integer),
     Column("resplit", Boolean, nullable=False, default=False),
     Column("testable", Boolean, nullable=False, default=False),
+    Column("data_id", String(12), nullable=False, default=""),
     UniqueConstraint("sweep_id", "number"),
 )
 

@@ -68,6 +68,7 @@ class Trial:
         started, ended: positions among all events of the sweep; ``ended`` is None while it is not over.
         resplit: the data were split by ``split``, so that replicates saw different data.
         testable: the model can be scored on the sealed test part.
+        data_id: identifies the data that were split, so that the sealed part is the same in all trials.
     """
 
     number: int
@@ -85,6 +86,7 @@ class Trial:
     ended: int | None = None
     resplit: bool = False
     testable: bool = False
+    data_id: str = ""
     reports: tuple[Report, ...] = ()
 
     @property

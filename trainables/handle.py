@@ -13,7 +13,7 @@ import numpy as np
 from ..spaces import TrainableError
 from .predictions import as_predictions
 from .spec import Predictions, TrialSpec
-from .splits import Split, as_targets, is_classes, row_count, split_indices, take
+from .splits import Split, as_targets, fingerprint, is_classes, row_count, split_indices, take
 
 _CHECKPOINTS_KEPT = 2
 
@@ -42,6 +42,7 @@ class TrialHandle:
         self._split: Split | None = None
         self._sealed: tuple[Any, Any] | None = None
         self._resplit = False
+        self.data_id = ""
 
     @property
     def split_id(self) -> int:
@@ -74,11 +75,13 @@ class TrialHandle:
             validation, test: shares of all rows.
 
         Raises:
-            TrainableError: when the shapes or the shares do not fit.
+            TrainableError: when the shapes or the shares do not fit, or when targets or shares are not those of earlier
+                trials, so that the sealed part would be another one.
         """
         labels = as_targets(targets)
         if row_count(inputs) != len(labels):
             raise TrainableError(f"split: {row_count(inputs)} inputs and {len(labels)} targets")
+        self._check_same_data(fingerprint(labels, validation, test))
         rows = split_indices(labels, self._spec.data_seed, self._spec.split_id, validation, test)
         self._resplit = True
         self._split = Split(
@@ -91,6 +94,14 @@ class TrialHandle:
         if self._spec.open_test:
             self._sealed = take(inputs, rows.test), take(targets, rows.test)
         return self._split
+
+    def _check_same_data(self, data_id: str) -> None:
+        if data_id != (self.data_id or self._spec.data_id or data_id):
+            raise TrainableError(
+                "split: targets, their order or the shares differ from an earlier call, so the sealed test part would "
+                "be another one: load the same data in the same order in every trial, whatever the config"
+            )
+        self.data_id = data_id
 
     def report(self, metrics: Mapping[str, Any] | None = None, /, **more: Any) -> None:
         """Report metrics after one step of training; returns when training may go on.

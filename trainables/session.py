@@ -8,6 +8,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from types import GeneratorType
 from typing import Any, Protocol
 
@@ -52,6 +54,8 @@ class Session:
     """
 
     def __init__(self, trainable: Trainable, spec: TrialSpec) -> None:
+        if spec.checkpoint is not None and not Path(spec.checkpoint).is_dir():
+            spec = replace(spec, checkpoint=None, first_step=0)  # not on this machine: train again from the start
         self._spec = spec
         self._step = spec.first_step
         self._handle = TrialHandle(spec)
@@ -132,7 +136,8 @@ class Session:
             raise MetricError(f"ended without a report of metric {self._spec.metric!r}: yield or report it")
         predictions = self._handle.collect_predictions()
         seconds = time.perf_counter() - start
-        return Finished(self._spec.number, seconds, predictions, self._handle.resplit, self._handle.testable)
+        handle = self._handle
+        return Finished(self._spec.number, seconds, predictions, handle.resplit, handle.testable, handle.data_id)
 
 
 def _diagnose(error: BaseException) -> tuple[Cause, str, str]:

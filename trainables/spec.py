@@ -21,6 +21,7 @@ class TrialSpec:
         seed: for every random generator of the run.
         split_id: which train/validation split of the development part; equal ids give equal splits.
         data_seed: fixes the sealed test part; one value for the whole sweep.
+        data_id: what :meth:`TrialHandle.split` was given in earlier trials of the sweep; empty when not known yet.
         open_test: predict the sealed test part when the run ends. Only the test phase sets it.
         max_steps: reports of a full run (the fidelity's ``max``); None when the sweep has no fidelity.
         first_step: reports made before the checkpoint; 0 without one.
@@ -34,6 +35,7 @@ class TrialSpec:
     seed: int = 0
     split_id: int = 0
     data_seed: int = 0
+    data_id: str = ""
     open_test: bool = False
     max_steps: int | None = None
     first_step: int = 0
@@ -71,6 +73,7 @@ class Finished:
 
     ``predictions`` has "validation" and, in the test phase, "test". ``resplit`` says that the data were split by
     ``split_id``, so that another id means other data; ``testable`` that the model can predict the sealed test part.
+    ``data_id`` identifies targets and shares of the split, which fix the sealed part.
     """
 
     number: int
@@ -78,6 +81,7 @@ class Finished:
     predictions: dict[str, Predictions] = field(default_factory=dict)
     resplit: bool = False
     testable: bool = False
+    data_id: str = ""
 
 
 class Cause(StrEnum):
