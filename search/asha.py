@@ -18,7 +18,7 @@ class AshaOptions(SchedulerOptions):
     """
 
     type: Literal["asha"] = "asha"
-    eta: float = Field(default=3, gt=1)
+    eta: float = Field(default=3, ge=1.1)
     """About one trial in eta goes on at each rung; rungs are eta times apart."""
     grace: int | None = Field(default=None, ge=1)
     """The first rung, in units of the fidelity; the fidelity's min when left out."""

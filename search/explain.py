@@ -10,6 +10,15 @@ from pydantic import BaseModel, ValidationError
 from ..spaces import Problem, SpaceError, did_you_mean, one_of
 from ..spaces.errors import shown
 
+_EXPECTED = {
+    "bool_type": "true or false",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "list_type": "a list",
+    "too_short": "at least one entry",
+}
+
 
 def problems(error: ValidationError, model: type[BaseModel], later: Collection[str] = ()) -> Iterator[Problem]:
     """The mistakes behind ``error``.
@@ -47,6 +56,8 @@ def _message(details: dict[str, Any], model: type[BaseModel], later: Collection[
             return f"expected a mapping with {keys}, got {shown(details['input'])}"
         case "string_type":
             return f"expected text, got {shown(details['input'])}: put it in quotes"
+        case kind if kind in _EXPECTED:
+            return f"expected {_EXPECTED[kind]}, got {shown(details['input'])}"
         case "invalid_key":
             return f"a key must be text, got {shown(details['input'])}"
         case "value_error":

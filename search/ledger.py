@@ -11,13 +11,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..spaces import AssayError, Config, NotFoundError, SweepExistsError, did_you_mean
+from ..spaces import Config, NotFoundError, SweepExistsError, UsageError, did_you_mean
 from . import tables
 from .database import open_database, writing
 from .sweep import Sweep
 from .trial import Phase, Report, State, Trial
 
 _VERSION = sa.select(tables.versions.c.version)
+_CHANGING = ("state", "attempts", "reason", "detail", "seconds", "ended", "resplit", "testable", "data_id")
+"""What of a trial is not known when it starts."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Ledger:
 
         Raises:
             NotFoundError: when there is none and ``create`` is false.
-            AssayError: when a newer version of Assay wrote it, or it is no ledger.
+            UsageError: when a newer version of Assay wrote it, or it is no ledger.
         """
         self.store = Path(store).expanduser().absolute()
         file = self.store / "ledger.db"
@@ -81,7 +83,7 @@ class Ledger:
             self._check_version()
         except (OSError, sa.exc.DatabaseError) as error:
             cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-            raise AssayError(f"{file} cannot be opened as a ledger: {cause}") from error
+            raise UsageError(f"{file} cannot be opened as a ledger: {cause}") from error
 
     def close(self) -> None:
         """Release the file."""
@@ -116,7 +118,7 @@ class Ledger:
         Raises:
             SweepExistsError: when it is taken.
         """
-        if any(record.name == name for record in self.sweeps()):
+        if name in self._names():
             raise SweepExistsError(
                 f"sweep {name!r} is already in {self.store}: `assay resume {name}` goes on with it, "
                 f"`--name {name}-2` or `--new` starts another"
@@ -134,9 +136,9 @@ class Ledger:
         Raises:
             NotFoundError: with the closest name.
         """
+        names = self._names()
+        wanted = names[-1] if name == "@last" and names else name
         with self._engine.connect() as connection:
-            names = list(connection.scalars(sa.select(tables.sweeps.c.name).order_by(tables.sweeps.c.id)))
-            wanted = names[-1] if name == "@last" and names else name
             row = connection.execute(tables.sweeps.select().where(tables.sweeps.c.name == wanted)).first()
         if row is not None:
             return _sweep_record(row)
@@ -171,17 +173,7 @@ class Ledger:
     def update_trial(self, record: SweepRecord, trial: Trial, artifacts: Iterable[Artifact] = ()) -> None:
         """Record how a trial stands now, together with its artifacts."""
         key = _trial_key(record, trial.number)
-        change = {
-            "state": trial.state,
-            "attempts": trial.attempts,
-            "reason": trial.reason,
-            "detail": trial.detail,
-            "seconds": trial.seconds,
-            "ended": trial.ended,
-            "resplit": trial.resplit,
-            "testable": trial.testable,
-            "data_id": trial.data_id,
-        }
+        change = {name: getattr(trial, name) for name in _CHANGING}
         with self._engine.begin() as connection:
             if not connection.execute(tables.trials.update().where(key).values(change)).rowcount:
                 raise NotFoundError(f"sweep {record.name!r} has no trial {trial.number}")
@@ -258,16 +250,20 @@ class Ledger:
             rows = connection.execute(query).all()
         return [Artifact(row.number, row.kind, row.path, row.sha256, row.bytes) for row in rows]
 
+    def _names(self) -> list[str]:
+        with self._engine.connect() as connection:
+            return list(connection.scalars(sa.select(tables.sweeps.c.name).order_by(tables.sweeps.c.id)))
+
     def _check_version(self) -> None:
         with self._engine.connect() as connection:
             known = sa.inspect(connection).get_table_names()
             found = connection.execute(_VERSION).scalar() if tables.versions.name in known else None
         if found is None and known:
-            raise AssayError(f"{self.store / 'ledger.db'} is a database of something else: name another store")
+            raise UsageError(f"{self.store / 'ledger.db'} is a database of something else: name another store")
         if found is None:
             self._create()
         elif found > tables.SCHEMA_VERSION:
-            raise AssayError(
+            raise UsageError(
                 f"{self.store} was written by a newer version of Assay (schema {found}, this version reads "
                 f"{tables.SCHEMA_VERSION}): upgrade assay"
             )
@@ -288,21 +284,5 @@ def _sweep_record(row: Any) -> SweepRecord:
 
 
 def _trial(row: Any) -> Trial:
-    return Trial(
-        number=row.number,
-        phase=Phase(row.phase),
-        state=State(row.state),
-        config=Config(row.config),
-        seed=row.seed,
-        split=row.split,
-        parent=row.parent,
-        attempts=row.attempts,
-        reason=row.reason,
-        detail=row.detail,
-        seconds=row.seconds,
-        started=row.started,
-        ended=row.ended,
-        resplit=row.resplit,
-        testable=row.testable,
-        data_id=row.data_id,
-    )
+    plain = {name: getattr(row, name) for name in ("number", "seed", "split", "parent", "started", *_CHANGING)}
+    return Trial(**{**plain, "phase": Phase(row.phase), "state": State(row.state), "config": Config(row.config)})

@@ -26,7 +26,7 @@ from .scheduler import SchedulerOptions
 from .searcher import SearcherOptions
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-_DURATION = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,9})s)?")
+_DURATION = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,15})s)?")
 _LATER = ("command", "constraints", "architecture", "cluster", "checkpoints", "tracking", "export")
 
 
@@ -175,10 +175,10 @@ def _as_space(raw: Any) -> Space:
 
 
 class Sweep(Section):
-    """A whole sweep: what the file says, checked.
+    """A whole sweep: what the file says, checked. ``Sweep(name="digits", objectives=[...], ...)`` takes the same keys.
 
     Raises:
-        SweepError: from :meth:`make` and :meth:`from_yaml`, with all mistakes at once.
+        SweepError: with all mistakes at once.
     """
 
     name: str
@@ -215,6 +215,12 @@ class Sweep(Section):
     """What one trial occupies."""
     leaderboard: LeaderboardSection = LeaderboardSection()
     """How the best are told apart."""
+
+    def __init__(self, /, **raw: Any) -> None:
+        try:
+            super().__init__(**raw)
+        except ValidationError as error:
+            raise SweepError(problems(error, type(self), _LATER)) from error
 
     @field_validator("name")
     @classmethod
@@ -253,10 +259,13 @@ class Sweep(Section):
         Raises:
             SweepError: one line per mistake.
         """
-        problems, sweep = check_sweep(raw)
-        if sweep is None:
-            raise SweepError("\n".join(str(problem) for problem in problems))
-        return sweep
+        if not isinstance(raw, dict):
+            keys = "a mapping with name, trainable, objectives, ..."
+            raise SweepError([Problem((), f"expected {keys}, got {shown(raw)}")])
+        strange = [key for key in raw if not isinstance(key, str)]
+        if strange:
+            raise SweepError([Problem((), f"{shown(key)} is not a key: keys are text") for key in strange])
+        return cls(**raw)
 
     @classmethod
     def from_yaml(cls, path: Any) -> Sweep:
@@ -279,13 +288,3 @@ class Sweep(Section):
     def granted(self) -> Fidelity | None:
         """The fidelity as a core type."""
         return self.fidelity.core() if self.fidelity else None
-
-
-def check_sweep(raw: Any) -> tuple[list[Problem], Sweep | None]:
-    """All problems of a raw mapping, and the sweep when there is none."""
-    if not isinstance(raw, dict):
-        return [Problem((), f"expected a mapping with name, trainable, objectives, ..., got {shown(raw)}")], None
-    try:
-        return [], Sweep.model_validate(raw)
-    except ValidationError as error:
-        return list(problems(error, Sweep, _LATER)), None

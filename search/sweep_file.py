@@ -8,7 +8,7 @@ import yaml
 from yaml.reader import ReaderError
 
 from ..spaces import Problem, SweepError
-from .sweep import Sweep, check_sweep
+from .sweep import Sweep
 from .yaml_reader import Document, read_yaml
 
 
@@ -25,9 +25,12 @@ def read_sweep(path: str | Path) -> Sweep:
         raise SweepError(_syntax(path, error)) from error
     if document.value is None:
         raise SweepError(f"{path}: the file is empty: a sweep needs name, trainable, objectives, parameters, budget")
-    problems, sweep = check_sweep(document.value)
-    problems = document.duplicates + problems
-    if problems or sweep is None:
+    problems = list(document.duplicates)
+    try:
+        sweep = Sweep.make(document.value)
+    except SweepError as error:
+        problems += error.problems
+    if problems:
         raise SweepError("\n".join(_located(path, document, problem) for problem in _in_order(document, problems)))
     return sweep
 

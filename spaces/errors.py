@@ -64,7 +64,15 @@ class SpaceError(UsageError, ValueError):
 
 
 class SweepError(UsageError):
-    """A sweep file that cannot be used; the text has one line per mistake."""
+    """A sweep that cannot be used; the text has one line per mistake.
+
+    Attributes:
+        problems: the mistakes, when they are in the sweep's content; empty for others, such as a missing file.
+    """
+
+    def __init__(self, text: str | Iterable[Problem]) -> None:
+        self.problems = [] if isinstance(text, str) else list(text)
+        super().__init__(text if isinstance(text, str) else "\n".join(str(problem) for problem in self.problems))
 
 
 class TrainableError(UsageError):

@@ -37,7 +37,7 @@ def test_wrong_options_are_refused(wrong: dict[str, object]) -> None:
 
 
 def test_it_needs_a_fidelity() -> None:
-    with pytest.raises(UsageError, match="^scheduler asha needs a fidelity: add `fidelity: {unit: epoch"):
+    with pytest.raises(UsageError, match=r"^scheduler asha needs a fidelity: add `fidelity: {unit: epoch"):
         SCHEDULERS["asha"](type="asha").build(OBJECTIVE, None, 0)
 
 

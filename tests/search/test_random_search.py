@@ -11,7 +11,9 @@ SPACE = Space({"lr": "loguniform(1e-4, 1)", "kind": ["a", "b", "c"], "depth": "i
 def test_it_draws_from_the_declared_distributions() -> None:
     searcher = SEARCHERS["random"](type="random").build(SPACE, Objective("loss", "minimize"), 0)
     configs = [searcher.ask(number, ()) for number in range(2000)]
-    decades = np.histogram([np.log10(config["lr"]) for config in configs if config], bins=4, range=(-4, 0))[0]
+    decades = np.histogram([np.log10(float(str(config["lr"]))) for config in configs if config], bins=4, range=(-4, 0))[
+        0
+    ]
     kinds = np.unique([str(config["kind"]) for config in configs if config], return_counts=True)[1]
     depths = np.unique([config["depth"] for config in configs if config], return_counts=True)[1]
     for counts in (decades, kinds, depths):

@@ -89,16 +89,16 @@ def test_optuna_hears_how_a_trial_ended(proposed: bool, state: State, values: li
 
 
 def test_only_trials_that_run_are_running() -> None:
-    searcher, asked = build(), {}
+    searcher, asked = build(), dict[int, Config]()
     for number in range(6):
-        asked[number] = searcher.ask(number, set(asked.values()))
+        proposed = searcher.ask(number, set(asked.values()))
+        assert proposed is not None
+        asked[number] = proposed
     running = [trial.params for trial in told(searcher) if trial.state == TrialState.RUNNING]
-    assert running == [dict(config) for config in asked.values() if config]
+    assert running == [dict(config) for config in asked.values()]
     states = [State.COMPLETE, State.STOPPED, State.FAILED] * 2
     for number, state in zip(asked, states, strict=True):
-        config = asked[number]
-        assert config is not None
-        searcher.tell(over(number, config, [1.0], state))
+        searcher.tell(over(number, asked[number], [1.0], state))
     ended = [trial.state for trial in told(searcher)]
     assert TrialState.RUNNING not in ended
     assert [ended.count(state) for state in (TrialState.COMPLETE, TrialState.PRUNED)] == [2, 2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
@@ -89,9 +91,7 @@ def events(seed: int, longest: int, trials: int = 24) -> list[tuple[int, int, fl
     ("eta", "grace", "longest"), [(3, 1, 27), (2, 1, 16), (4, 2, 50), (3, 5, 5), (2.5, 1, 20), (1.5, 3, 10), (3, 1, 1)]
 )
 @pytest.mark.parametrize(("goal", "mode"), [("maximize", "max"), ("minimize", "min")])
-def test_the_decisions_are_those_of_ray(
-    seed: int, eta: float, grace: int, longest: int, goal: str, mode: str
-) -> None:
+def test_the_decisions_are_those_of_ray(seed: int, eta: float, grace: int, longest: int, goal: str, mode: str) -> None:
     fidelity = Fidelity("epoch", 1, longest)
     ours, theirs = our_decisions(seed, goal, fidelity, eta, grace), ray_decisions(seed, mode, fidelity, eta, grace)
     assert ours == theirs
@@ -102,7 +102,7 @@ def test_the_seed_is_the_schedulers_own() -> None:
     """Ray draws from NumPy's global generator; ours is lent to it, and goes on from call to call."""
 
     class Drawing(TrialScheduler):
-        drawn: list[float] = []
+        drawn: ClassVar[list[float]] = []
 
         def on_trial_add(self, tune_controller: object, trial: object) -> None:
             self.drawn.append(float(np.random.random()))  # noqa: NPY002

@@ -1,0 +1,250 @@
+"""The sweep as a model: from Python, to JSON and back, and what its sections promise."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from assay.search import SCHEDULERS, SEARCHERS, Sweep
+from assay.search.sweep import parse_duration
+from assay.spaces import SCORERS, Fidelity, Float, Space, SweepError
+
+EXAMPLES = settings(max_examples=150, deadline=None, derandomize=True)
+
+
+def raw(**changes: Any) -> dict[str, Any]:
+    good = {
+        "name": "hello",
+        "objectives": [{"metric": "loss", "goal": "minimize"}],
+        "parameters": {"lr": "loguniform(1e-5, 1e-1)"},
+        "budget": {"trials": 3},
+    }
+    return {key: value for key, value in {**good, **changes}.items() if value is not ...}
+
+
+def check(content: Any) -> list[str]:
+    """The mistakes in ``content``, one line each."""
+    try:
+        Sweep.make(content)
+    except SweepError as error:
+        assert str(error) == "\n".join(str(problem) for problem in error.problems)
+        return [str(problem) for problem in error.problems]
+    return []
+
+
+def problems(**changes: Any) -> list[str]:
+    return check(raw(**changes))
+
+
+@st.composite
+def scalars(draw: st.DrawFn) -> Any:
+    words = st.text(max_size=5).filter(lambda text: "(" not in text)
+    return draw(st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e9, 1e9) | words)
+
+
+@st.composite
+def parameters(draw: st.DrawFn) -> dict[str, Any]:
+    kinds: dict[str, Any] = {}
+    for index in range(draw(st.integers(1, 5))):
+        low, count = draw(st.integers(1, 99)), draw(st.integers(1, 50))
+        kinds[f"{draw(st.sampled_from(['', 'optim.']))}p{index}"] = draw(
+            st.sampled_from(
+                [
+                    f"loguniform({low}e-3, {low + count}e-3)",
+                    f"int({low}, {low + count})",
+                    {"min": low / 2, "max": (low + count) / 2, "step": 0.5, "help": "für alle"},
+                    {"type": "int", "min": low, "max": low + 3 * count, "step": 3, "log": True},
+                ]
+            )
+            | st.lists(scalars(), min_size=1, max_size=4, unique_by=repr)
+            | scalars().map(lambda value: {"value": value})
+        )
+    if draw(st.booleans()):
+        kinds |= {"kind": ["a", "b", True], "child": {"min": 0.0, "max": 1.0, "when": {"kind": ["a", True]}}}
+    return kinds
+
+
+@st.composite
+def engines(draw: st.DrawFn) -> dict[str, Any]:
+    """Searcher, scheduler and fidelity that fit together."""
+    longest = draw(st.integers(1, 300))
+    sections: dict[str, Any] = {}
+    if draw(st.booleans()):
+        sections["searcher"] = draw(st.sampled_from(["tpe", "random", {"type": "tpe", "startup": 3}]))
+    if draw(st.booleans()):
+        sections["fidelity"] = {"unit": "epoch", "min": draw(st.integers(1, longest)), "max": longest}
+        asha = {"type": "asha", "eta": draw(st.integers(2, 5) | st.floats(1.5, 9.0))}
+        grace = {"grace": draw(st.integers(1, longest))}
+        sections["scheduler"] = draw(st.sampled_from(["none", "asha", asha, {**asha, **grace}]))
+    return sections
+
+
+@st.composite
+def sweeps(draw: st.DrawFn) -> dict[str, Any]:
+    metric, goal = draw(st.text(min_size=1, max_size=9)), draw(st.sampled_from(["maximize", "minimize"]))
+    scorer = draw(st.none() | st.sampled_from([name for name, better in SCORERS.items() if better == goal]))
+    duration = draw(st.none() | st.sampled_from(["90s", "10m", "1h30m", "2d", "1d2h3m4s", "999999999d"]))
+    trials = draw(st.integers(1, 10**6) | (st.none() if duration else st.nothing()))
+    changes = {
+        "name": draw(st.from_regex(r"[a-z0-9][a-z0-9._-]{0,62}", fullmatch=True)),
+        "description": draw(st.text(max_size=20)),
+        "seed": draw(st.integers(0, 2**32 - 1)),
+        "trainable": draw(st.none() | st.just("train.py:train")),
+        "objectives": [{"metric": metric, "goal": goal, "scorer": scorer}],
+        "parameters": draw(parameters()),
+        "budget": {"trials": trials, "time": duration, "concurrent": draw(st.none() | st.integers(1, 99))},
+        "resources": {"cpu": draw(st.integers(1, 9) | st.floats(0.01, 64)), "gpu": draw(st.floats(0, 8))},
+        "leaderboard": {
+            "top": draw(st.integers(1, 20)),
+            "seeds": draw(st.integers(2, 20)),
+            "alpha": draw(st.floats(0.001, 0.4)),
+            "tie_break": draw(st.sampled_from(["mean", "cost"])),
+        },
+    }
+    return raw(**changes, **draw(engines()))
+
+
+@EXAMPLES
+@given(sweeps())
+def test_a_sweep_survives_its_json_form(given_: dict[str, Any]) -> None:
+    sweep = Sweep.make(given_)
+    form = sweep.model_dump(mode="json")
+    again = Sweep.make(json.loads(json.dumps(form)))
+    assert again == sweep
+    assert again.model_dump(mode="json") == form
+    assert list(again.parameters) == list(sweep.parameters)
+    assert Sweep.make(sweep.model_dump()) == sweep
+
+
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["type", "min", "max", "metric", "goal", "trials", "time", "top", "test", ""]), inner
+        )
+        | st.dictionaries(st.none() | st.integers() | st.text(max_size=3), inner, max_size=2)
+    ),
+    max_leaves=5,
+)
+
+
+@EXAMPLES
+@given(st.dictionaries(st.sampled_from([*Sweep.model_fields, "export"]), junk, min_size=1, max_size=3))
+def test_any_content_is_a_sweep_or_a_list_of_problems(changes: dict[str, Any]) -> None:
+    assert all(len(problem.splitlines()) == 1 for problem in check(raw(**changes)))
+
+
+@EXAMPLES
+@given(junk)
+def test_anything_is_a_sweep_or_a_list_of_problems(content: Any) -> None:
+    assert all(len(problem.splitlines()) == 1 for problem in check(content))
+
+
+def test_the_class_takes_the_same_keys_and_tells_the_same_mistakes() -> None:
+    assert Sweep(**raw()) == Sweep.make(raw())
+    with pytest.raises(SweepError) as caught:
+        Sweep(**raw(name="No", colour=1))
+    assert [str(problem) for problem in caught.value.problems] == problems(name="No", colour=1)
+
+
+def test_a_sweep_from_python_may_hold_a_space() -> None:
+    sweep = Sweep.make(raw(parameters=Space({"lr": Float(0.1, 1.0)}), searcher=SEARCHERS["random"](type="random")))
+    assert sweep.parameters["lr"] == Float(0.1, 1.0)
+    assert sweep.searcher == SEARCHERS["random"](type="random")
+    assert sweep == Sweep.make(raw(parameters={"lr": "uniform(0.1, 1)"}, searcher="random"))
+
+
+def test_make_names_every_mistake() -> None:
+    with pytest.raises(SweepError) as caught:
+        Sweep.make(raw(name="A", budget={}, parameters=...))
+    assert [line.split(":")[0] for line in str(caught.value).splitlines()] == ["name", "parameters", "budget"]
+
+
+def test_a_sweep_does_not_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Sweep.make(raw()).seed = 3
+
+
+def test_the_registry_is_what_a_sweep_accepts() -> None:
+    for word in SEARCHERS:
+        assert Sweep.make(raw(searcher=word)).searcher == SEARCHERS[word](type=word)
+    for word in SCHEDULERS:
+        assert Sweep.make(raw(scheduler=word, fidelity={"max": 9})).scheduler == SCHEDULERS[word](type=word)
+
+
+def test_a_fidelity_becomes_a_core_type() -> None:
+    assert Sweep.make(raw(fidelity={"max": 9})).granted == Fidelity("step", 1, 9)
+    assert Sweep.make(raw()).granted is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("10m", 600), ("2h", 7200), ("1h30m", 5400), ("2d", 172800), (" 1d1s ", 86401), ("0h1s", 1)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", " ", "10", "m", "1.5h", "30m1h", "10 m", "-1h", "1H", 90, 1.5, None, True, [], "9" * 400 + "d"]
+)
+def test_what_is_no_duration(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"is not a duration: write 90s, 10m, 2h or 1h30m$"):
+        parse_duration(wrong)
+
+
+def test_a_duration_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        parse_duration("0h0m")
+
+
+@pytest.mark.parametrize("name", ["a", "0", "a.b-c_d", "a" * 63])
+def test_names(name: str) -> None:
+    assert Sweep.make(raw(name=name)).name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "proposed"),
+    [("", "my-sweep"), ("A b", "a-b"), ("_x", "x"), ("../x", "x"), ("@last", "last"), ("x\n", "x"), ("é", "my-sweep")],
+)
+def test_a_wrong_name_comes_with_a_right_one(name: str, proposed: str) -> None:
+    (problem,) = problems(name=name)
+    assert problem.endswith(f"use a-z, 0-9, dot, dash and underscore, e.g. {proposed!r}")
+
+
+def test_a_name_that_is_too_long_comes_with_a_shorter_one() -> None:
+    (problem,) = problems(name="B" * 64)
+    assert problem.endswith(f"e.g. {'b' * 63!r}")
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"seeds": 4, "test": "sign"}, "(it needs 7 seeds); write test: paired_t"),
+        ({"seeds": 6, "test": "signflip"}, "rank test of 5 rivals on 6 seeds cannot get below p = 0.078, so it could"),
+        ({"top": 1, "seeds": 2, "test": "wilcoxon"}, "1 rivals on 2 seeds cannot get below p = 0.25"),
+        ({"seeds": 7, "test": "sign"}, "leaderboard.test: sign is not offered: write test: paired_t"),
+        ({"seeds": 10**400, "test": "sign"}, "leaderboard.test: sign is not offered: write test: paired_t"),
+        ({"seeds": "x", "test": "sign"}, "leaderboard.test: sign is not offered: write test: paired_t"),
+    ],
+)
+def test_a_rank_test_is_refused_with_the_true_reason(section: dict[str, Any], message: str) -> None:
+    (problem,) = problems(leaderboard=section)
+    assert message in problem
+
+
+def test_long_values_are_shortened_in_messages() -> None:
+    for changes in ({"parameters": [0] * 10**5}, {"seed": "x" * 10**6}, {"objectives": {"a": [1] * 10**5}}):
+        assert all(len(problem) < 400 for problem in problems(**changes))
+    assert len(problems(seed=10**5000)[0]) < 400
+
+
+def test_options_in_python_are_checked_too() -> None:
+    with pytest.raises(ValidationError, match="startup"):
+        SEARCHERS["tpe"].model_validate({"type": "tpe", "startup": 0})
