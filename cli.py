@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
 import sys
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .spaces.errors import AssayError
+from .spaces.errors import AssayError, SweepError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from rich.console import Console
     from rich.table import Table
 
@@ -37,10 +41,10 @@ Store = Annotated[
     typer.Option("--store", envvar="ASSAY_STORE", help="Folder of results; default assay-results.", show_default=False),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Trials = Annotated[int | None, typer.Option("--trials", help="Instead of the file's budget.", show_default=False)]
+Trials = Annotated[int | None, typer.Option("--trials", min=1, help="Trials of the search.", show_default=False)]
 NewName = Annotated[str | None, typer.Option("--name", help="Instead of the file's name.", show_default=False)]
 Workers = Annotated[
-    int | None, typer.Option("--workers", help="Trials at the same time; default: as many as fit.", show_default=False)
+    int | None, typer.Option("--workers", min=1, help="Trials at a time; default: all that fit.", show_default=False)
 ]
 Address = Annotated[
     str | None,
@@ -69,17 +73,23 @@ def run(
     """Search, replicate the finalists, test them, report. Ctrl-C once stops gracefully."""
     from .cluster.launch import start
 
+    if new and resume:
+        raise UsageError("--new starts another sweep, --resume goes on with the recorded one: give one of them")
     sweep = _sweep(file, name, trials)
+    ref = _trainable(sweep, file)
+    ref.check()
     where = _where(store, workers, address, inline)
-    taken = {record.name for record in where.ledger(create=True).sweeps()}
-    if resume and sweep.name in taken:
+    recorded = where.recorded()
+    if resume and sweep.name in recorded:
+        if recorded[sweep.name].model_dump() != sweep.model_dump():
+            _note(f"{sweep.name!r} goes on as recorded: what has changed in {file} or the options does not count")
         _resume(sweep.name, where)
         return
     if new:
-        sweep = sweep.model_copy(update={"name": _free_name(sweep.name, taken)})
-    ref = _trainable(sweep, file)
-    _note(f"sweep {sweep.name!r} in {_near(where.ledger().store)}")
-    with _display() as display:
+        sweep = sweep.model_copy(update={"name": _free_name(sweep.name, recorded)})
+    where.refuse_existing(sweep.name)
+    _note(f"sweep {sweep.name!r} in {_near(where.folder.absolute())}")
+    with _display() as display, redirect_stdout(sys.stderr):
         results = start(sweep, ref, where, display)
     _finish(results)
 
@@ -100,10 +110,10 @@ def submit(
         typer.Option(
             "--address",
             envvar=["ASSAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"],
-            help="Dashboard of the cluster's head: http://HEAD:8265.",
+            help="Needed: the dashboard of the cluster's head, http://HEAD:8265.",
             show_default=False,
         ),
-    ],
+    ] = "",
     name: NewName = None,
     trials: Trials = None,
     workers: Workers = None,
@@ -134,15 +144,19 @@ def check(
 ) -> None:
     """Check a sweep file and its training function; show the space, the rungs and how many runs there will be."""
     from .analysis.terminal import space_table
+    from .cluster import preview
 
     sweep = _sweep(file)
-    trainable = _trainable(sweep, file).load()
-    facts = _plan_facts(sweep)
-    if smoke:
-        facts["smoke"] = _smoke(sweep, trainable)
+    facts: dict[str, Any] = {**preview.plan_facts(sweep)}
+    with redirect_stdout(sys.stderr):
+        trainable = _trainable(sweep, file).load()
+        if smoke:
+            facts["smoke"] = preview.smoke(sweep, trainable)
     if as_json:
         _print_json({"sweep": sweep.model_dump(mode="json"), "default": sweep.parameters.default().nested(), **facts})
         return
+    if smoke:
+        facts["smoke"] = f"{_line(facts['smoke']['metrics'])} after {facts['smoke']['seconds']:.2f} s"
     _print(space_table(sweep.parameters))
     for label, value in facts.items():
         print(f"{label}: {value}")
@@ -159,18 +173,7 @@ def list_sweeps(store: Store = None, as_json: AsJson = False) -> None:
     if not as_json:
         _print(sweeps_table((results, _state(results)) for results in found))
         return
-    _print_json(
-        [
-            {
-                "name": results.record.name,
-                "state": _state(results),
-                "trials": len(results.trials),
-                "best": best_value(results),
-                "created": results.record.created,
-            }
-            for results in found
-        ]
-    )
+    _print_json([_sweep_dict(results, best_value(results)) for results in found])
 
 
 @app.command()
@@ -179,8 +182,10 @@ def leaderboard(name: Name, store: Store = None, as_json: AsJson = False) -> Non
     from dataclasses import asdict
 
     results = _results(name, store)
-    board, ensemble = results.leaderboard(), results.ensemble()
+    if not results.leaderboard().rows:
+        results.best_trial  # raises, and says why there is none  # noqa: B018
     if as_json:
+        board, ensemble = results.leaderboard(), results.ensemble()
         members = {"ensemble": asdict(ensemble) if ensemble else None, "ensemble_note": results.ensemble_note}
         _print_json(board.to_dict() | members)
     else:
@@ -247,24 +252,51 @@ def export(
 
 def main() -> None:
     """Run the command line; a mistake of the user is one line and an exit code, never a traceback."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without ± must not end a command
     try:
-        app()
+        with nullcontext() if sys.argv[1:] else redirect_stdout(sys.stderr):  # help that nobody asked for is no data
+            code = app(prog_name="assay", standalone_mode=False)
+        print(end="", flush=True)  # here, where a broken pipe is caught
     except AssayError as error:
+        for note in filter(None, getattr(error, "__notes__", [])):  # a traceback of the user's code
+            _note(note)
         _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("stopped; what was reported is kept: `assay resume NAME` goes on", 130)
-    except BrokenPipeError:  # the reader of a pipe left
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except typer.TyperException as error:
+        _fail(_explained(error), error.exit_code)
+    except BrokenPipeError:
+        _leave_pipe()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # Rich and Typer make it an exit with 1
+            _leave_pipe()
+        raise
     except Exception as error:
         if os.environ.get("ASSAY_DEBUG"):
             raise
-        _fail(f"internal error: {type(error).__name__}: {error} (ASSAY_DEBUG=1 shows the traceback)", 1)
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        _fail(f"internal error: {text[:500]} (ASSAY_DEBUG=1 shows the traceback)", 1)
+    else:
+        if code == 130:  # what Typer makes of Ctrl-C
+            _fail("stopped; what was reported is kept: `assay resume NAME` goes on", 130)
+        sys.exit(code)
 
 
 def _fail(message: str, code: int) -> None:
     _note("\n".join(f"error: {line}" for line in message.splitlines()))
     sys.exit(code)
+
+
+def _explained(error: typer.TyperException) -> str:
+    """A mistake on the command line, with the command whose help has the cure; empty when help was shown already."""
+    text = " ".join(error.format_message().split())
+    context = getattr(error, "ctx", None)
+    return f"{text} (`{context.command_path} --help` tells more)" if text and context else text
+
+
+def _leave_pipe() -> None:
+    """The reader of a pipe left, as `head` does: nothing is wrong, and nothing more can be said."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
 
 
 def _note(text: str) -> None:
@@ -322,7 +354,6 @@ def _sweep(file: Path, name: str | None = None, trials: int | None = None) -> Sw
 
 
 def _trainable(sweep: Sweep, file: Path) -> Any:
-    from .spaces import SweepError
     from .trainables import TrainableRef
 
     if sweep.trainable is None:
@@ -330,15 +361,15 @@ def _trainable(sweep: Sweep, file: Path) -> Any:
     return TrainableRef(sweep.trainable, str(file.absolute().parent))
 
 
-def _free_name(name: str, taken: set[str]) -> str:
-    names = [name] + [f"{name}-{count}" for count in range(2, len(taken) + 3)]
+def _free_name(name: str, taken: Collection[str]) -> str:
+    names = [name] + [f"{name[:57]}-{count}" for count in range(2, len(taken) + 3)]  # names have up to 63 letters
     return next(candidate for candidate in names if candidate not in taken)
 
 
 def _resume(name: str, where: Where) -> None:
     from .cluster.launch import resume as resume_sweep
 
-    with _display() as display:
+    with _display() as display, redirect_stdout(sys.stderr):
         results = resume_sweep(name, where, display)
     _finish(results)
 
@@ -379,47 +410,19 @@ def _state(results: Results) -> str:
     return "interrupted" if state == "running" and not SweepLock(results.folder).held else state
 
 
-def _plan_facts(sweep: Sweep) -> dict[str, Any]:
-    board, fidelity = sweep.leaderboard, sweep.granted
-    trials = sweep.budget.trials
-    facts: dict[str, Any] = {"searcher": sweep.searcher.type, "scheduler": sweep.scheduler.type}
-    if fidelity is not None:
-        rungs = [*sweep.scheduler.rungs(fidelity), fidelity.max]
-        facts["rungs"] = f"{', '.join(map(str, rungs))} {fidelity.unit}s"
-    facts["search"] = f"{trials} trials" if trials is not None else f"{sweep.budget.time:.0f} s"
-    facts["replicates"] = f"{board.top} finalists and the default config, {board.seeds} seeds each"
-    return facts
-
-
-def _smoke(sweep: Sweep, trainable: Any) -> str:
-    from .spaces import TrainableError
-    from .trainables import Failed, Reported, Session, TrialSpec
-
-    steps = sweep.fidelity.max if sweep.fidelity else None
-    spec = TrialSpec(0, sweep.parameters.default().nested(), sweep.objective.metric, max_steps=steps)
-    session = Session(trainable, spec)
-    event = session.advance()
-    if isinstance(event, Failed):
-        raise TrainableError(f"trainable: the default config failed: {event.reason}\n{event.detail}".rstrip())
-    session.abandon()
-    metrics = event.metrics if isinstance(event, Reported) else {}
-    return f"{metrics} after {event.seconds:.2f} s"
+def _sweep_dict(results: Results, best: float | None) -> dict[str, Any]:
+    facts = {"name": results.record.name, "state": _state(results), "trials": len(results.trials)}
+    return facts | {"best": best, "created": results.record.created}
 
 
 def _trial_dict(trial: Trial) -> dict[str, Any]:
+    plain = ("phase", "state", "seed", "split", "parent", "attempts", "reason", "seconds")
     return {
         "trial": trial.number,
-        "phase": trial.phase,
-        "state": trial.state,
+        **{name: getattr(trial, name) for name in plain},
         "config_id": trial.config.config_id,
         "config": trial.config.nested(),
-        "seed": trial.seed,
-        "split": trial.split,
-        "parent": trial.parent,
-        "attempts": trial.attempts,
-        "reason": trial.reason,
-        "seconds": trial.seconds,
-        "reports": [{"step": report.step, **report.metrics} for report in trial.reports],
+        "reports": [{"step": report.step, "metrics": report.metrics} for report in trial.reports],
     }
 
 
@@ -435,10 +438,11 @@ def _show_trial(trial: Trial, results: Results, as_json: bool) -> None:
     print("  ".join(f"{label} {value}" for label, value in facts.items() if value is not None))
     print(f"\n{dump_yaml(trial.config.nested())}")
     for line in trial.reports:
-        print(f"step {line.step}: " + "  ".join(f"{name} {_shown(value)}" for name, value in line.metrics.items()))
+        print(f"step {line.step}: {_line(line.metrics)}")
     if trial.reason:
         print(f"\n{trial.reason}\n{trial.detail}".rstrip())
 
 
-def _shown(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _line(metrics: dict[str, Any]) -> str:
+    shown = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in metrics.items()}
+    return "  ".join(f"{name} {value}" for name, value in shown.items())

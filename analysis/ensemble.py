@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from .scorers import Array, Floats, Scorer, get_scorer, true_probability
+from .scorers import LEAST_PROBABILITY, Array, Floats, Scorer
 
 _STEPS = 25
 _CANDIDATES = 50
@@ -72,7 +72,7 @@ def select_ensemble(predictions: Mapping[int, Floats], targets: Array, scorer: S
         single=numbers[_best_single(stack, targets, scorer)],
         gain=gain,
         gain_interval=interval,
-        selection_score=scorer.compute(stack[chosen].mean(axis=0), targets),
+        selection_score=scorer.compute(stack[chosen].mean(axis=0, dtype=np.float64), targets),
         candidates=len(numbers),
         examples=len(targets),
     )
@@ -90,7 +90,7 @@ def greedy_selection(stack: Floats, targets: Array, scorer: Scorer) -> npt.NDArr
         stack: predictions of M models, shape (M, n, C) or (M, n).
     """
     library = _shortlist(stack, targets, scorer)
-    total = np.zeros_like(stack[0], dtype=np.float64)
+    total = np.zeros(stack.shape[1:])
     chosen: list[int] = []
     losses: list[float] = []
     for count in range(1, _STEPS + 1):
@@ -104,7 +104,7 @@ def greedy_selection(stack: Floats, targets: Array, scorer: Scorer) -> npt.NDArr
 
 def _shortlist(stack: Floats, targets: Array, scorer: Scorer) -> npt.NDArray[np.int64]:
     """The best single models: a large library overfits the selection and costs time."""
-    primary, tie_break = _losses_after_adding(stack, np.zeros_like(stack[0]), 1, targets, scorer)
+    primary, tie_break = _losses_after_adding(stack, np.zeros(stack.shape[1:]), 1, targets, scorer)
     return np.asarray(np.lexsort((tie_break, primary))[:_CANDIDATES])
 
 
@@ -116,15 +116,16 @@ def _losses_after_adding(
     stack: Floats, total: Floats, count: int, targets: Array, scorer: Scorer
 ) -> tuple[Floats, Floats]:
     """Loss of the ensemble (``total`` of ``count - 1`` members) with each model added, and a tie-break; shapes (M,)."""
-    if scorer.name == "log_loss":  # only the probability of the true class matters: (M, n) instead of (M, n, C)
-        true = true_probability(total, targets) + np.stack([true_probability(model, targets) for model in stack])
-        losses = -np.log(true / count).mean(axis=1)
-        return losses, losses
-    blends = [(total + model) / count for model in stack]
-    losses = np.array([scorer.loss(values, targets) for values in blends])
     if stack.ndim == 2:
+        losses = np.array([scorer.loss((total + model) / count, targets) for model in stack])
         return losses, losses
-    return losses, np.array([get_scorer("log_loss").loss(values, targets) for values in blends])
+    # Only the probability of the true class matters for log loss: (M, n) instead of (M, n, C).
+    examples = np.arange(len(targets))
+    true = (total[examples, targets] + stack[:, examples, targets]) / count
+    log_losses = -np.log(np.maximum(true, LEAST_PROBABILITY)).mean(axis=1)
+    if scorer.name == "log_loss":
+        return log_losses, log_losses
+    return np.array([scorer.loss((total + model) / count, targets) for model in stack]), log_losses
 
 
 def _cross_fit(stack: Floats, targets: Array, scorer: Scorer, seed: int) -> tuple[Floats, Floats]:
@@ -132,7 +133,7 @@ def _cross_fit(stack: Floats, targets: Array, scorer: Scorer, seed: int) -> tupl
     blended, single = np.empty(stack.shape[1:]), np.empty(stack.shape[1:])
     for rest, held_out in _folds(targets, stack.ndim == 3, seed):
         chosen = greedy_selection(stack[:, rest], targets[rest], scorer)
-        blended[held_out] = stack[chosen][:, held_out].mean(axis=0)
+        blended[held_out] = stack[np.ix_(chosen, held_out)].mean(axis=0, dtype=np.float64)
         single[held_out] = stack[_best_single(stack[:, rest], targets[rest], scorer), held_out]
     return blended, single
 

@@ -67,7 +67,8 @@ def _search_trial(results: Results, number: int) -> Trial:
     """The search trial of this number, or the one that a replicate or test trial goes back to."""
     by_number = {trial.number: trial for trial in results.trials}
     if number not in by_number:
-        raise NotFoundError(f"sweep {results.record.name!r} has no trial {number}: it has 0 to {len(by_number) - 1}")
+        there_are = f"0 to {max(by_number)}" if by_number else "none yet"
+        raise NotFoundError(f"sweep {results.record.name!r} has no trial {number}: it has {there_are}")
     trial = by_number[number]
     while trial.parent is not None:
         trial = by_number[trial.parent]
@@ -84,13 +85,18 @@ def _header(board: Leaderboard, trial: Trial) -> str:
     if row is not None and row.fresh is not None:
         fresh = row.fresh
         lines.append(
-            f"{board.metric} {fresh.mean:.6g} (95 % interval {fresh.low:.6g} to {fresh.high:.6g}, "
-            f"{fresh.count} fresh replicates)".replace("95 %", f"{100 * (1 - board.alpha):g} %")
+            f"{board.metric} {fresh.mean:.6g} ({100 * (1 - board.alpha):g} % interval {fresh.low:.6g} to "
+            f"{fresh.high:.6g}, {fresh.count} fresh replicates)"
         )
         lines.append(f"tied for best: trials {', '.join(map(str, board.tied))}" if row.tied else "not tied for best")
     else:
         lines.append("not replicated: its score comes from the search and flatters it")
-    return "".join(f"# {line}\n" for line in lines)
+    return "".join(f"# {_on_one_line(line)}\n" for line in lines)
+
+
+def _on_one_line(text: str) -> str:
+    """A comment ends with its line, and YAML takes no control characters."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _manifest(results: Results, trial: Trial, contents: dict[str, str]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from ..spaces import Config, Objective
 def select_finalists(trials: Sequence[Trial], objective: Objective, top: int, default: Config) -> list[Trial]:
     """The ``top`` best search trials by their last value, and the default config's if it has a score.
 
-    Trials that trained in full come before stopped ones, those that came further before others: values at different
-    fidelities are not compared.
+    Trials that trained in full come before stopped ones, of which those that came further come first: values at
+    different fidelities are not compared. A run that ended by itself is a full run, however many steps it took.
     """
     ranked = rank_search(trials, objective)
     finalists = ranked[:top]
@@ -25,6 +25,7 @@ def rank_search(trials: Sequence[Trial], objective: Objective) -> list[Trial]:
 
     def key(trial: Trial) -> tuple[bool, int, float, int]:
         value = trial.value(objective.metric) or 0.0
-        return trial.state is not State.COMPLETE, -trial.last_step, -objective.score(value), trial.number
+        complete = trial.state is State.COMPLETE
+        return not complete, 0 if complete else -trial.last_step, -objective.score(value), trial.number
 
     return sorted(scored, key=key)

@@ -12,7 +12,8 @@ import numpy as np
 from ..search import Phase, State, Sweep, Trial
 from ..spaces import Config
 from .finalists import rank_search, select_finalists
-from .paired_t import t_interval, worse_than_best
+from .notes import claim_notes, failure_notes, progress_notes
+from .paired_t import Floats, mean, t_interval, worse_than_best
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,11 @@ class Leaderboard:
         row = self.row(self.winner)
         ranked = sum(r.rank is not None for r in self.rows)
         level = f"{100 * (1 - self.alpha):g} %"
+        if ranked == 1:
+            return f"trial {self.winner} is the only finalist that is ranked: there was nothing to compare it with"
         if len(self.tied) == 1:
-            return f"trial {self.winner} is better than the other {ranked - 1} finalists ({level}, paired t, Holm)"
+            others = f"other {ranked - 1} finalists" if ranked > 2 else "other finalist"
+            return f"trial {self.winner} is better than the {others} ({level}, paired t, Holm)"
         best = f"trial {self.winner} {'has the best mean' if row.rank == 1 else 'is the cheapest'}"
         default = " and the default config is one of them" if any(r.default and r.tied for r in self.rows) else ""
         return f"{len(self.tied)} of {ranked} finalists are tied for best{default} ({level}, paired t, Holm); {best}"
@@ -140,14 +144,15 @@ def build_leaderboard(sweep: Sweep, trials: Sequence[Trial], test_scores: Mappin
     board = Leaderboard(sweep.name, objective.metric, objective.goal, options.alpha, [])
     finalists = select_finalists(trials, objective, options.top, default)
     replicates = {f.number: _replicates_of(f, trials) for f in finalists}
-    full = [f for f in finalists if _complete(replicates[f.number]) == options.seeds]
-    if not full:
+    full = [f for f in finalists if _count(replicates[f.number], State.COMPLETE) == options.seeds]
+    under_way = progress_notes(replicates, options.seeds)
+    if under_way or not full:  # to rank those that are done would call a winner without its rivals
         shown = rank_search(trials, objective)[: max(10, options.top)]
         rows = [_search_row(trial, sweep, default) for trial in shown]
-        return replace(board, rows=rows, notes=_failure_notes(replicates, options.seeds))
+        return replace(board, rows=rows, notes=under_way + failure_notes(replicates, options.seeds))
     rows = _ranked(full, replicates, sweep, test_scores)
     rest = [
-        replace(_search_row(f, sweep, default), failed=_failed(replicates[f.number]))
+        replace(_search_row(f, sweep, default), failed=_count(replicates[f.number], State.FAILED))
         for f in finalists
         if f not in full
     ]
@@ -160,7 +165,7 @@ def build_leaderboard(sweep: Sweep, trials: Sequence[Trial], test_scores: Mappin
         winner=winner.trial,
         tied=[row.trial for row in tied],
         replicates=options.seeds,
-        notes=_notes(sweep, used) + _failure_notes(replicates, options.seeds),
+        notes=claim_notes(sweep, used) + failure_notes(replicates, options.seeds),
     )
 
 
@@ -175,29 +180,32 @@ def _ranked(
     }
 
     def key(finalist: Trial) -> tuple[float, float, int]:
-        mean = round(float(fresh[finalist.number].mean()), 12)  # equal up to rounding is equal
-        return -objective.score(mean), costs[finalist.number], finalist.number
+        rounded = float(f"{mean(fresh[finalist.number]):.12g}")  # equal up to rounding is equal
+        return -objective.score(rounded), costs[finalist.number], finalist.number
 
     ordered = sorted(full, key=key)
     scores = objective.sign * np.array([fresh[f.number] for f in ordered])  # (k, r), larger is better
-    best = float(fresh[ordered[0].number].mean())
+    best = mean(fresh[ordered[0].number])
     rows = []
     for rank, (finalist, p_value) in enumerate(zip(ordered, worse_than_best(scores), strict=True), start=1):
         values, runs = fresh[finalist.number], replicates[finalist.number]
-        mean = float(values.mean())
+        tested = np.array([test_scores[run.number] for run in runs if run.number in test_scores], dtype=float)
+        interval = _interval(values, 1 - alpha)
         row = _search_row(finalist, sweep, sweep.parameters.default())
         rows.append(
             replace(
                 row,
                 rank=rank,
-                fresh=Interval(mean, *t_interval(values, 1 - alpha), len(values)),
-                difference=objective.sign * (best - mean),
+                fresh=interval,
+                difference=max(0.0, objective.sign * (best - interval.mean)),
                 p_value=float(p_value),
                 tied=bool(p_value > alpha),
                 # A trial stopped early was scored at a lower fidelity: that is no optimism.
-                optimism=objective.sign * (row.search_score - mean) if finalist.state is State.COMPLETE else None,
+                optimism=objective.sign * (row.search_score - interval.mean)
+                if finalist.state is State.COMPLETE
+                else None,
                 cost=costs[finalist.number],
-                test=_test_interval([test_scores[r.number] for r in runs if r.number in test_scores], 1 - alpha),
+                test=_interval(tested, 1 - alpha) if len(tested) else None,
             )
         )
     return rows
@@ -220,50 +228,12 @@ def _replicates_of(finalist: Trial, trials: Sequence[Trial]) -> list[Trial]:
     return sorted(runs, key=lambda trial: trial.split)
 
 
-def _complete(replicates: Sequence[Trial]) -> int:
-    return sum(trial.state is State.COMPLETE for trial in replicates)
+def _count(replicates: Sequence[Trial], state: State) -> int:
+    return sum(trial.state is state for trial in replicates)
 
 
-def _failed(replicates: Sequence[Trial]) -> int:
-    return sum(trial.state is State.FAILED for trial in replicates)
-
-
-def _test_interval(scores: list[float], confidence: float) -> Interval | None:
-    if not scores:
-        return None
-    return Interval(float(np.mean(scores)), *t_interval(np.array(scores), confidence), len(scores))
-
-
-def _notes(sweep: Sweep, used: Sequence[Trial]) -> list[str]:
-    notes = [
-        "intervals and p-values come from fresh replicates alone; "
-        "the search score is shown only as optimism (search score minus fresh mean)"
-    ]
-    if not all(trial.resplit for trial in used):
-        notes.append(
-            "the training function does not use trial.split or trial.split_id: all replicates were validated on the "
-            "same data, so intervals hold seed noise only"
-        )
-    if not all(trial.testable for trial in used):
-        notes.append(
-            "no score on a sealed test part: it needs trial.split(inputs, targets) and a function given to "
-            "trial.save_predictions"
-        )
-    elif sweep.objective.known_scorer is None:
-        notes.append(
-            f"no score on the sealed test part: {sweep.objective.metric!r} is not known as a metric of predictions; "
-            "name one with `scorer` in objectives"
-        )
-    return notes
-
-
-def _failure_notes(replicates: Mapping[int, list[Trial]], seeds: int) -> list[str]:
-    notes = []
-    for number, runs in replicates.items():
-        reasons = [run.reason for run in runs if run.state is State.FAILED]
-        if reasons:
-            notes.append(f"trial {number} is not ranked: {len(reasons)} of {seeds} replicates failed ({reasons[0]})")
-    return notes
+def _interval(values: Floats, confidence: float) -> Interval:
+    return Interval(mean(values), *t_interval(values, confidence), len(values))
 
 
 def _row_dict(row: Row) -> dict[str, Any]:
@@ -273,7 +243,8 @@ def _row_dict(row: Row) -> dict[str, Any]:
     def interval(value: Interval | None) -> dict[str, Any] | None:
         if value is None:
             return None
-        return {"mean": value.mean, "low": finite(value.low), "high": finite(value.high), "count": value.count}
+        low, high = finite(value.low), finite(value.high)
+        return {"mean": finite(value.mean), "low": low, "high": high, "count": value.count}
 
     return {
         "rank": row.rank,
@@ -283,8 +254,8 @@ def _row_dict(row: Row) -> dict[str, Any]:
         "default": row.default,
         "tied": row.tied,
         "fresh": interval(row.fresh),
-        "difference": row.difference,
-        "p_value": row.p_value,
+        "difference": finite(row.difference),
+        "p_value": finite(row.p_value),
         "search_score": finite(row.search_score),
         "optimism": finite(row.optimism),
         "cost_seconds": finite(row.cost),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 
 import matplotlib as mpl
@@ -31,7 +32,7 @@ def plot_history(trials: Sequence[Trial], sweep: Sweep, ax: Axes | None = None) 
         (State.COMPLETE, _OTHER, "trained in full"),
     ):
         points = [
-            (trial.reports[-1].elapsed, trial.reports[-1].metrics[objective.metric])
+            (trial.reports[-1].elapsed, _drawable(trial.reports[-1].metrics[objective.metric]))
             for trial in ended
             if trial.state is state
         ]
@@ -45,9 +46,17 @@ def plot_history(trials: Sequence[Trial], sweep: Sweep, ax: Axes | None = None) 
             best.append((trial.reports[-1].elapsed, value))
     if best:
         best.append((ended[-1].reports[-1].elapsed, best[-1][1]))
-        ax.step(*zip(*best, strict=True), where="post", color=_BEST, label="best full run so far", zorder=3)
+        times, values = zip(*best, strict=True)
+        ax.step(
+            times,
+            [_drawable(value) for value in values],
+            where="post",
+            color=_BEST,
+            label="best full run so far",
+            zorder=3,
+        )
     ax.set_xlabel("seconds of search")
-    ax.set_ylabel(f"{objective.metric} ({objective.goal})")
+    ax.set_ylabel(f"{objective.metric} ({objective.goal})", parse_math=False)
     if ended:
         ax.legend(frameon=False, fontsize=8)
     return ax
@@ -61,16 +70,18 @@ def plot_leaderboard(board: Leaderboard, ax: Axes | None = None) -> Axes:
         if row.fresh is None:
             continue
         color = _BEST if row.tied else _OTHER
-        ax.plot([row.fresh.low, row.fresh.high], [place, place], color=color, linewidth=2)
-        ax.plot(row.fresh.mean, place, "o", color=color, markersize=6)
+        ax.plot([_drawable(row.fresh.low), _drawable(row.fresh.high)], [place, place], color=color, linewidth=2)
+        ax.plot(_drawable(row.fresh.mean), place, "o", color=color, markersize=6)
         if row.optimism is not None:
-            ax.plot(row.search_score, place, "o", markerfacecolor="none", markeredgecolor=_LINE, markersize=6)
+            ax.plot(
+                _drawable(row.search_score), place, "o", markerfacecolor="none", markeredgecolor=_LINE, markersize=6
+            )
     ax.plot([], [], "o-", color=_BEST, label="tied for best")
     ax.plot([], [], "o-", color=_OTHER, label="worse than the best")
     ax.plot([], [], "o", markerfacecolor="none", markeredgecolor=_LINE, label="search score")
     ax.set_yticks(range(len(rows)), [f"trial {row.trial}" for row in rows])
     ax.invert_yaxis()
-    ax.set_xlabel(f"{board.metric}, fresh replicates, {100 * (1 - board.alpha):g} % interval")
+    ax.set_xlabel(f"{board.metric}, fresh replicates, {100 * (1 - board.alpha):g} % interval", parse_math=False)
     if rows:
         ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ax
@@ -79,10 +90,16 @@ def plot_leaderboard(board: Leaderboard, ax: Axes | None = None) -> Axes:
 def to_svg(ax: Axes) -> str:
     """The figure of ``ax`` as an SVG element, the same for the same data."""
     buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "assay", "svg.fonttype": "none"}):
+    with mpl.rc_context({"svg.hashsalt": "assay", "svg.fonttype": "none"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing", category=UserWarning)  # the reader's font has it
         ax.get_figure(root=True).savefig(buffer, format="svg", bbox_inches="tight", metadata={"Date": None})  # type: ignore[union-attr]
     text = buffer.getvalue()
     return text[text.index("<svg") :]
+
+
+def _drawable(value: float) -> float:
+    """A diverged metric may be so large that the width of an axis around it overflows."""
+    return max(-1e300, min(1e300, value))
 
 
 def _axes(height: float) -> Axes:

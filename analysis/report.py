@@ -25,11 +25,13 @@ def write_report(results: Results, path: Path) -> Path:
     Raises:
         UsageError: when it cannot be written.
     """
+    if path.is_dir():
+        raise UsageError(f"report: {path} is a folder: name a file in it, such as {path / 'report.html'}")
     staging = path.with_name(f".{path.name}.tmp")
     html = render_report(results)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        staging.write_text(html, encoding="utf-8")
+        staging.write_text(html, encoding="utf-8", errors="backslashreplace")  # halves of characters, in names
         staging.replace(path)
     except OSError as error:
         raise UsageError(f"report: cannot write {path}: {error}") from error

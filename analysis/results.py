@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections import Counter
 from dataclasses import replace
 from functools import cached_property
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..search import Artifact, Ledger, Phase, State, SweepRecord, Trial
-from ..spaces import AssayError, Config, NoResultError
+from ..spaces import AssayError, Config, NoResultError, UsageError, did_you_mean, one_of
 from .ensemble import EnsembleReport, blend, select_ensemble
 from .finalists import rank_search
 from .leaderboard import Leaderboard, build_leaderboard
@@ -110,7 +112,7 @@ class Results:
             "leaderboard": lambda: leaderboard_frame(self.leaderboard()),
         }
         if level not in frames:
-            raise AssayError(f"to_frame: level must be one of {', '.join(frames)}, got {level!r}")
+            raise UsageError(f"to_frame: level must be {one_of(frames)}, got {level!r}{did_you_mean(level, frames)}")
         return frames[level]()
 
     def report(self, path: str | Path | None = None) -> Path:
@@ -171,7 +173,8 @@ class Results:
         models = {n: v for v, t, n in stored if np.array_equal(t, targets) and v.shape == stored[0][0].shape}
         if len(models) < 2:
             return {}, None, "no ensemble: it needs two fully trained models with predictions for the same examples"
-        rarest = np.bincount(targets).min() if next(iter(models.values())).ndim == 2 else _FEWEST_OF_A_CLASS
+        first = next(iter(models.values()))
+        rarest = np.bincount(targets, minlength=first.shape[1]).min() if first.ndim == 2 else _FEWEST_OF_A_CLASS
         if len(targets) < _FEWEST_EXAMPLES or rarest < _FEWEST_OF_A_CLASS:
             return (
                 {},
@@ -190,17 +193,23 @@ class Results:
     def _ensemble_test_score(self, report: EnsembleReport) -> float | None:
         if not set(report.weights) <= set(self._test_predictions):
             return None
-        targets = self._test_predictions[next(iter(report.weights))][1]
-        values = blend({n: self._test_predictions[n][0] for n in report.weights}, report.weights)
-        return get_scorer(report.metric).compute(values, targets)
+        members = {number: self._test_predictions[number] for number in report.weights}
+        values, targets = next(iter(members.values()))
+        if not all(v.shape == values.shape and np.array_equal(t, targets) for v, t in members.values()):
+            return None
+        blended = blend({number: v for number, (v, _) in members.items()}, report.weights)
+        return get_scorer(report.metric).compute(blended, targets)
 
     def _read(self, artifact: Artifact) -> tuple[Floats, Array]:
         path = self.ledger.store / artifact.path
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return file["values"], file["targets"]
-        except (OSError, ValueError, KeyError) as error:
-            raise AssayError(f"{path} cannot be read: {error}; restore the file or the store") from error
+            content = path.read_bytes()
+        except OSError as error:
+            raise AssayError(f"{path} cannot be read: {error.strerror}; restore the file or the store") from error
+        if hashlib.sha256(content).hexdigest() != artifact.sha256:
+            raise AssayError(f"{path} is not as it was written (another SHA-256): restore the file or the store")
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            return file["values"], file["targets"]
 
     def config_of(self, number: int) -> Config:
         """The config of any trial.

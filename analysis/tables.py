@@ -10,16 +10,19 @@ import pandas as pd
 from ..search import Sweep, Trial
 from .leaderboard import Interval, Leaderboard
 
+_TRIAL_COLUMNS = ["trial", "phase", "state", "steps", "seconds", "seed", "split", "parent", "config_id", "reason"]
+_REPORT_COLUMNS = ["trial", "phase", "step", "elapsed"]
+
 
 def trials_frame(trials: Sequence[Trial], sweep: Sweep) -> pd.DataFrame:
     """One row per trial; inactive parameters are missing values."""
-    metric = sweep.objective.metric
+    metric = _column(sweep.objective.metric, _TRIAL_COLUMNS)
     rows = [
         {
             "trial": trial.number,
             "phase": trial.phase.value,
             "state": trial.state.value,
-            metric: trial.value(metric),
+            metric: trial.value(sweep.objective.metric),
             "steps": trial.last_step,
             "seconds": trial.seconds,
             "seed": trial.seed,
@@ -31,7 +34,7 @@ def trials_frame(trials: Sequence[Trial], sweep: Sweep) -> pd.DataFrame:
         | {f"param.{name}": trial.config.get(name) for name in sweep.parameters}
         for trial in trials
     ]
-    columns = ["trial", "phase", "state", metric, "steps", "seconds", "seed", "split", "parent", "config_id", "reason"]
+    columns = [*_TRIAL_COLUMNS[:3], metric, *_TRIAL_COLUMNS[3:]]
     frame = pd.DataFrame(rows, columns=columns + [f"param.{name}" for name in sweep.parameters])
     return frame.astype({"parent": "Int64", metric: "float64"})
 
@@ -39,11 +42,17 @@ def trials_frame(trials: Sequence[Trial], sweep: Sweep) -> pd.DataFrame:
 def reports_frame(trials: Sequence[Trial]) -> pd.DataFrame:
     """One row per report: trial, phase, step, elapsed seconds and all metrics."""
     rows: list[dict[str, Any]] = [
-        {"trial": t.number, "phase": t.phase.value, "step": r.step, "elapsed": r.elapsed, **r.metrics}
+        {"trial": t.number, "phase": t.phase.value, "step": r.step, "elapsed": r.elapsed}
+        | {_column(name, _REPORT_COLUMNS): value for name, value in r.metrics.items()}
         for t in trials
         for r in t.reports
     ]
-    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["trial", "phase", "step", "elapsed"])
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=_REPORT_COLUMNS)
+
+
+def _column(metric: str, taken: Sequence[str]) -> str:
+    """The metric's name, with ``metric.`` before it where a column has that name already."""
+    return f"metric.{metric}" if metric in taken else metric
 
 
 def leaderboard_frame(board: Leaderboard) -> pd.DataFrame:

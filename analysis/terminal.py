@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from rich import box
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from ..search import State, Trial
 from ..spaces import Space
@@ -21,7 +22,7 @@ def leaderboard_table(board: Leaderboard) -> Table:
     tested = any(row.test is not None for row in board.rows)
     table = _table("rank", "trial", f"{board.metric} ({100 * (1 - board.alpha):g} %)", "n", "p", "tied", "optimism")
     for name in ("sealed test", "training") if tested else ("training",):
-        table.add_column(name)
+        table.add_column(Text(name))
     for row in board.rows:
         cells = [
             str(row.rank or "–"),
@@ -34,7 +35,7 @@ def leaderboard_table(board: Leaderboard) -> Table:
             *([text.interval(row.test)] if tested else []),
             text.seconds(row.cost),
         ]
-        table.add_row(*cells, style="bold" if row.trial == board.winner else None)
+        _add(table, *cells, style="bold" if row.trial == board.winner else None)
     return table
 
 
@@ -44,7 +45,7 @@ def config_table(board: Leaderboard) -> Table:
     table = _table("trial", *names)
     for row in board.rows:
         values = (text.parameter(row.config[name]) if name in row.config else "" for name in names)
-        table.add_row(str(row.trial), *values, style="bold" if row.trial == board.winner else None)
+        _add(table, str(row.trial), *values, style="bold" if row.trial == board.winner else None)
     return table
 
 
@@ -70,16 +71,17 @@ def sweeps_table(sweeps: Iterable[tuple[Results, str]]) -> Table:
         best = best_value(results)
         started = datetime.fromtimestamp(results.record.created).strftime("%Y-%m-%d %H:%M")
         over = sum(count for kind, count in counts.items() if kind.over)
-        table.add_row(results.record.name, state, str(over), str(counts[State.FAILED]), text.number(best), started)
+        _add(table, results.record.name, state, str(over), str(counts[State.FAILED]), text.number(best), started)
     return table
 
 
 def best_value(results: Results) -> float | None:
     """Fresh mean of the winner; before replication the best search score; None without any."""
-    rows = results.leaderboard().rows
-    if not rows:
+    board = results.leaderboard()
+    if not board.rows:
         return None
-    return rows[0].fresh.mean if rows[0].fresh else rows[0].search_score
+    best = board.rows[0] if board.winner is None else board.row(board.winner)
+    return best.fresh.mean if best.fresh else best.search_score
 
 
 def trials_table(trials: Iterable[Trial], metric: str) -> Table:
@@ -89,7 +91,7 @@ def trials_table(trials: Iterable[Trial], metric: str) -> Table:
         value = text.number(trial.value(metric))
         outcome = trial.reason or text.config_line(trial.config, list(trial.config))
         time = text.seconds(trial.seconds)
-        table.add_row(str(trial.number), trial.phase, trial.state, value, str(trial.last_step), time, outcome)
+        _add(table, str(trial.number), trial.phase, trial.state, value, str(trial.last_step), time, outcome)
     return table
 
 
@@ -98,9 +100,14 @@ def space_table(space: Space) -> Table:
     table = _table("parameter", "range", "default", "active when")
     for name, parameter in space.items():
         condition = " and ".join(f"{c.parent} in {list(c.values)}" for c in parameter.conditions)
-        table.add_row(name, parameter.describe(), text.parameter(parameter.default_value), condition)
+        _add(table, name, parameter.describe(), text.parameter(parameter.default_value), condition)
     return table
 
 
 def _table(*columns: str) -> Table:
-    return Table(*columns, box=box.SIMPLE, pad_edge=False, highlight=False)
+    return Table(*(Column(Text(name)) for name in columns), box=box.SIMPLE, pad_edge=False, highlight=False)
+
+
+def _add(table: Table, *cells: str, style: str | None = None) -> None:
+    """A row of plain text: names and reasons may hold brackets, which rich would take for markup."""
+    table.add_row(*map(Text, cells), style=style)

@@ -40,7 +40,7 @@ def seconds(value: float) -> str:
     """``0.4 s``, ``12 s``, ``3 m 20 s``, ``2 h 05 m``."""
     if not math.isfinite(value):
         return "–"
-    if value < 10:
+    if value < 9.95:
         return f"{value:.1f} s"
     whole = round(value)
     if whole < 60:
@@ -58,7 +58,7 @@ def parameter(value: Any) -> str:
 def differing(rows: Sequence[Row]) -> list[str]:
     """Names of the parameters that are not the same in all rows."""
     names = sorted({name for row in rows for name in row.config})
-    return [name for name in names if len({repr(row.config.get(name, "absent")) for row in rows}) > 1]
+    return [name for name in names if len({repr(row.config[name]) if name in row.config else "" for row in rows}) > 1]
 
 
 def config_line(config: Mapping[str, Any], names: Sequence[str]) -> str:

@@ -11,6 +11,9 @@ import yaml
 class _Dumper(yaml.SafeDumper):
     """PyYAML reads ``1e-05`` as text (YAML 1.1 wants a dot); YAML 1.2 readers take the text ``1e-4`` as a number."""
 
+    def ignore_aliases(self, data: Any) -> bool:
+        return True  # what occurs twice is written twice: not every reader knows anchors
+
 
 def _float(dumper: _Dumper, value: float) -> yaml.ScalarNode:
     text = repr(value)
@@ -20,7 +23,13 @@ def _float(dumper: _Dumper, value: float) -> yaml.ScalarNode:
 
 
 def _text(dumper: _Dumper, value: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="'" if _looks_like_number(value) else None)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=_quotes(value))
+
+
+def _quotes(text: str) -> str | None:
+    if not text.isprintable():  # escapes: in any other style a reader may change the line breaks of Unicode
+        return '"'
+    return "'" if text.lower() in ("y", "n") or _looks_like_number(text) else None
 
 
 def _looks_like_number(text: str) -> bool:

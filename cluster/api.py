@@ -53,7 +53,7 @@ def run(
         raise SweepError("no training function: call assay.run(sweep, train), or name one with `trainable`")
     where = Where(store, workers, address, inline)
     with display_for(Console(stderr=True, quiet=not progress)) as display:
-        if resume and _recorded(where, checked.name):
+        if resume and checked.name in where.recorded():
             return resume_sweep(checked.name, where, display, train)
         name = checked.trainable or str(getattr(train, "__qualname__", type(train).__name__))
         return start(checked, TrainableRef(name, directory, train), where, display)
@@ -63,7 +63,3 @@ def _as_sweep(sweep: Sweep | dict[str, Any] | str | Path) -> Sweep:
     if isinstance(sweep, Sweep):
         return sweep
     return Sweep.make(sweep) if isinstance(sweep, dict) else Sweep.from_yaml(sweep)
-
-
-def _recorded(where: Where, name: str) -> bool:
-    return any(record.name == name for record in where.ledger(create=True).sweeps())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,10 @@ class Where:
     address: str | None = None
     inline: bool = False
 
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise SweepError(f"workers must be 1 or more, got {self.workers}")
+
     def executor(self, sweep: Sweep, trainable: TrainableRef) -> Executor:
         """The executor that this describes."""
         if self.inline:
@@ -49,7 +54,27 @@ class Where:
 
     def ledger(self, *, create: bool = False) -> Ledger:
         """The ledger of the store."""
-        return Ledger(self.store if self.store is not None else default_store(), create=create)
+        return Ledger(self.folder, create=create)
+
+    @property
+    def folder(self) -> Path:
+        """The store's folder, which need not exist."""
+        return Path(self.store).expanduser() if self.store is not None else default_store()
+
+    def recorded(self) -> dict[str, Sweep]:
+        """The sweeps in the store by name; none when there is no store."""
+        if not (self.folder / "ledger.db").exists():
+            return {}
+        return {record.name: record.sweep for record in self.ledger().sweeps()}
+
+    def refuse_existing(self, name: str) -> None:
+        """Nothing, when ``name`` is free.
+
+        Raises:
+            SweepExistsError: when the store has a sweep of this name.
+        """
+        if name in self.recorded():
+            self.ledger().refuse_existing(name)
 
 
 def start(sweep: Sweep, trainable: TrainableRef, where: Where, observer: Observer | None = None) -> Results:
@@ -61,9 +86,12 @@ def start(sweep: Sweep, trainable: TrainableRef, where: Where, observer: Observe
         NoResultError, SweepInterrupted: see :class:`PhaseRunner`.
     """
     trainable.check()
-    ledger = where.ledger(create=True)
-    ledger.refuse_existing(sweep.name)
-    return _run(ledger, lambda: ledger.create_sweep(sweep, trainable.directory), sweep, trainable, where, observer)
+    where.refuse_existing(sweep.name)
+    with closing(where.executor(sweep, trainable)) as executor:
+        executor.open()
+        ledger = where.ledger(create=True)
+        with _locked(ledger, sweep.name):
+            return _run(ledger, ledger.create_sweep(sweep, trainable.directory), executor, observer or Silent())
 
 
 def resume(name: str, where: Where, observer: Observer | None = None, function: Trainable | None = None) -> Results:
@@ -79,55 +107,52 @@ def resume(name: str, where: Where, observer: Observer | None = None, function: 
     """
     ledger = where.ledger()
     record = ledger.sweep(name)
-    trainable = TrainableRef(record.sweep.trainable or "", record.directory, function)
+    if record.state == "finished":
+        return _reported(Results(ledger, record))
     if function is None and not record.sweep.trainable:
         raise SweepError(
             f"sweep {record.name!r} was started with a Python function: go on with "
             "assay.run(sweep, function, resume=True)"
         )
+    trainable = TrainableRef(record.sweep.trainable or "", record.directory, function)
     trainable.check()
-    return _run(ledger, lambda: record, record.sweep, trainable, where, observer)
-
-
-def _run(
-    ledger: Ledger,
-    recorded: Callable[[], SweepRecord],
-    sweep: Sweep,
-    trainable: TrainableRef,
-    where: Where,
-    observer: Observer | None,
-) -> Results:
-    observer = observer or Silent()
-    lock = SweepLock(ledger.store / sweep.name)
-    lock.acquire(sweep.name)
-    switch = StopSwitch(lambda signal: observer.message(_STOPPING.format(signal=signal)))
-    executor = where.executor(sweep, trainable)
-    try:
+    with _locked(ledger, record.name), closing(where.executor(record.sweep, trainable)) as executor:
         executor.open()
-        switch.install()
-        record = recorded()
-        ledger.set_state(record, "running")
-        try:
-            results = PhaseRunner(
-                ledger,
-                record,
-                executor,
-                clock=time.monotonic,
-                stop_requested=lambda: switch.requested is not None,
-                observer=observer,
-            ).run()
-        except SweepInterrupted as error:
-            ledger.set_state(record, "stopped", str(error))
-            error.exit_code = 128 + (switch.requested or 0)
-            raise
-        except NoResultError as error:
-            ledger.set_state(record, "failed", str(error))
-            raise
-        ledger.set_state(record, "finished")
-        results = results.refresh()
-        results.report()
-        return results
+        return _run(ledger, record, executor, observer or Silent())
+
+
+def _run(ledger: Ledger, record: SweepRecord, executor: Executor, observer: Observer) -> Results:
+    """All phases, with the outcome recorded. Signals are ours from here on: ``ray.init`` sets a handler of its own."""
+    switch = StopSwitch(lambda signal: observer.message(_STOPPING.format(signal=signal)))
+    clock, requested = time.monotonic, lambda: switch.requested is not None
+    switch.install()
+    ledger.set_state(record, "running")
+    try:
+        runner = PhaseRunner(ledger, record, executor, clock=clock, stop_requested=requested, observer=observer)
+        results = runner.run()
+    except SweepInterrupted as error:
+        ledger.set_state(record, "stopped", str(error))
+        error.exit_code = 128 + (switch.requested or 0)
+        raise
+    except NoResultError as error:
+        ledger.set_state(record, "failed", str(error))
+        raise
     finally:
-        executor.close()
         switch.restore()
+    ledger.set_state(record, "finished")
+    return _reported(results.refresh())
+
+
+def _reported(results: Results) -> Results:
+    results.report()
+    return results
+
+
+@contextmanager
+def _locked(ledger: Ledger, name: str) -> Iterator[None]:
+    lock = SweepLock(ledger.store / name)
+    lock.acquire(name)
+    try:
+        yield
+    finally:
         lock.release()

@@ -70,11 +70,14 @@ class PhaseRunner:
             self._observer.message(f"the space has no more than {plan.total} configs: all were tried")
 
     def _why_nothing(self, plan: SearchPlan) -> str:
-        reasons = Counter(t.reason for t in self._results().phase(Phase.SEARCH) if t.state is State.FAILED)
-        most = f": {reasons.most_common(1)[0][0]}" if reasons else ""
+        failed = [t for t in self._results().phase(Phase.SEARCH) if t.state is State.FAILED]
+        if not failed:
+            return "no trial gave a score: the budget was used up before the first report"
+        reason, _ = Counter(trial.reason for trial in failed).most_common(1)[0]
+        traced = next((trial.number for trial in failed if trial.detail), None)
+        more = f" (`assay show {self._record.name} {traced}` has the traceback)" if traced is not None else ""
         early = "; the search was ended early" if plan.gave_up else ""
-        name = self._record.name
-        return f"no trial gave a score, {reasons.total()} failed{most}{early} (`assay show {name} 0` has the traceback)"
+        return f"no trial gave a score, {len(failed)} failed: {reason}{early}{more}"
 
     def _replicates(self) -> Iterator[Request]:
         """Finalists on fresh seeds and splits, replicate by replicate, so that complete pairs come first."""

@@ -75,9 +75,10 @@ class SearchPlan:
         return len(self._taken) if self._exhausted else self._sweep.budget.trials
 
     @property
-    def gave_up(self) -> str:
-        """Why the search ended early: the last reason when nothing but failures came; else empty."""
-        return self._failures[-1] if self._hopeless else ""
+    def gave_up(self) -> bool:
+        """Whether the search ended before its budget, because nothing but failures came."""
+        limit = self._sweep.budget.trials
+        return self._hopeless and (limit is None or len(self._taken) < limit)
 
     def next(self, number: int, elapsed: float) -> Request | None:
         budget = self._sweep.budget

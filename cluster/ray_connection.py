@@ -6,12 +6,13 @@ import logging
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..spaces import ClusterError
+from ..spaces import ClusterError, UsageError
 
 _REACHABLE_SECONDS = 5.0
 _HEAD_PORT = 6379
@@ -108,14 +109,20 @@ def _inside_job() -> bool:
 
 def _refuse_dashboard(address: str) -> None:
     if address.startswith(("http://", "https://")):
-        raise ClusterError(
+        raise UsageError(
             f"{address!r} is the address of a dashboard: write host:port of the head, such as 10.0.0.5:{_HEAD_PORT} "
             "(`assay submit` takes the dashboard's address and runs the sweep there as a job)"
         )
 
 
 def use_token_if_there_is_one() -> None:
-    """Switch on Ray's token authentication when this user has a token; Ray itself wants it said."""
+    """Switch on Ray's token authentication when this user has a token; Ray itself wants it said.
+
+    Ray reads this when it is imported. Said later, only its child processes would know; so then it is left to
+    ``ray.init``, which switches it on in both.
+    """
+    if "ray" in sys.modules:
+        return
     named = os.environ.get("RAY_AUTH_TOKEN") or os.environ.get("RAY_AUTH_TOKEN_PATH")
     if named or (Path.home() / ".ray" / "auth_token").is_file():
         os.environ.setdefault("RAY_AUTH_MODE", "token")
@@ -126,6 +133,7 @@ def check_reachable(address: str, default_port: int) -> None:
 
     Raises:
         ClusterError: naming the address and the cure.
+        UsageError: for what is no address.
     """
     if address == "auto":
         return
@@ -135,7 +143,7 @@ def check_reachable(address: str, default_port: int) -> None:
     except ValueError:
         host, port = None, 0
     if not host:
-        raise ClusterError(f"{address!r} is not an address: write host:port, such as 10.0.0.5:{default_port}")
+        raise UsageError(f"{address!r} is not an address: write host:port, such as 10.0.0.5:{default_port}")
     try:
         socket.create_connection((host, port), timeout=_REACHABLE_SECONDS).close()
     except OSError as error:

@@ -28,6 +28,8 @@ def as_predictions(values: Any, targets: npt.NDArray[Any], classes: npt.NDArray[
         raise TrainableError("save_predictions: no predictions: expected one for each example")
     if len(array) != len(targets):
         raise TrainableError(f"save_predictions: {len(array)} predictions for {len(targets)} examples")
+    if targets.dtype.kind == "f" and not np.isfinite(targets).all():
+        raise TrainableError("save_predictions: the targets contain NaN or infinity: drop those rows before the split")
     if not np.isfinite(array).all():
         raise TrainableError("save_predictions: predictions contain NaN or infinity")
     if classes is None:

@@ -1,0 +1,137 @@
+"""What only Ray has: worker processes that die, resources that are not there, connections that exist already."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from assay.cluster import Controller, RayExecutor, SearchPlan, Silent
+from assay.search import Ledger, State, Sweep
+from assay.spaces import ClusterError
+from assay.trainables import Cause, Event, Failed, Reported, TrainableRef, TrialSpec
+
+pytestmark = pytest.mark.ray
+
+TRAIN = """
+import os
+import signal
+
+def train(config, trial):
+    for step in trial.steps():
+        if step == 2 and not os.path.exists(os.path.join(os.path.dirname(__file__), "died")):
+            open(os.path.join(os.path.dirname(__file__), "died"), "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        trial.save_checkpoint(lambda folder: None)
+        yield {"score": config["x"], "pid": os.getpid()}
+"""
+
+
+@pytest.fixture
+def ref(tmp_path: Path) -> TrainableRef:
+    (tmp_path / "dying.py").write_text(TRAIN)
+    return TrainableRef("dying.py:train", str(tmp_path))
+
+
+def wait(executor: RayExecutor) -> Event:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found: Sequence[Event] = executor.wait(1.0)
+        if found:
+            return found[0]
+    raise AssertionError("no event within 60 s")
+
+
+def gone(pid: int) -> bool:
+    deadline = time.monotonic() + 20
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_a_worker_that_dies_is_replaced_and_closing_ends_the_others(
+    ray_executors: Callable[..., RayExecutor], ref: TrainableRef
+) -> None:
+    executor = ray_executors(ref, workers=1)
+    executor.open()
+    executor.start(TrialSpec(1, {"x": 1.0}, "score", max_steps=5))
+    first = wait(executor)
+    assert isinstance(first, Reported)
+    os.kill(first.metrics["pid"], signal.SIGKILL)
+    executor.resume(1)
+    lost = wait(executor)
+    assert isinstance(lost, Failed)
+    assert lost.cause is Cause.WORKER_LOST
+    assert lost.reason.startswith("the worker process died: ")
+    executor.start(TrialSpec(2, {"x": 1.0}, "score", max_steps=5))
+    second = wait(executor)
+    assert isinstance(second, Reported)
+    assert second.metrics["pid"] != first.metrics["pid"]
+    executor.close()
+    assert gone(second.metrics["pid"])
+
+
+def test_the_controller_goes_on_after_a_lost_worker(
+    ray_executors: Callable[..., RayExecutor], ref: TrainableRef, tmp_path: Path, sweep_of: Callable[..., Sweep]
+) -> None:
+    sweep = sweep_of(budget={"trials": 2})
+    ledger = Ledger(tmp_path / "store", create=True)
+    record = ledger.create_sweep(sweep, str(tmp_path))
+    executor = ray_executors(ref, workers=1)
+    executor.open()
+    controller = Controller(
+        ledger, record, executor, clock=time.monotonic, stop_requested=lambda: False, observer=Silent()
+    )
+    searcher = sweep.searcher.build(sweep.parameters, sweep.objective, 0)
+    scheduler = sweep.scheduler.build(sweep.objective, sweep.granted, 0)
+    controller.run(SearchPlan(sweep, searcher, scheduler), [], [])
+    executor.close()
+    first, second = ledger.trials(record)
+    assert (first.state, first.attempts) == (State.COMPLETE, 2)
+    assert [report.step for report in first.reports] == [1, 2, 3, 4]
+    assert first.reports[1].metrics["pid"] != first.reports[2].metrics["pid"]
+    assert (second.state, second.attempts) == (State.COMPLETE, 1)
+
+
+@pytest.mark.parametrize(
+    ("needs", "says"),
+    [
+        ({"gpu": 8.0}, r"a trial needs 1 CPU \+ 8 GPU and no node has that \(nodes: 4 CPU \+ 0 GPU\): lower"),
+        ({"cpu": 64.0}, r"a trial needs 64 CPU \+ 0 GPU and no node has that"),
+    ],
+)
+def test_resources_that_can_never_be_placed(
+    ray_executors: Callable[..., RayExecutor], ref: TrainableRef, needs: dict[str, float], says: str
+) -> None:
+    executor = ray_executors(ref, **needs)
+    with pytest.raises(ClusterError, match=says):
+        executor.open()
+    executor.close()
+
+
+@pytest.mark.parametrize(("cpu", "workers", "places"), [(2.0, None, 2), (3.0, None, 1), (0.5, 3, 3), (1.0, 9, 4)])
+def test_as_many_places_as_fit(
+    ray_executors: Callable[..., RayExecutor], ref: TrainableRef, cpu: float, workers: Any, places: int
+) -> None:
+    executor = ray_executors(ref, cpu=cpu, workers=workers)
+    assert executor._places() == places
+
+
+def test_a_connection_of_somebody_else_is_left_alone(
+    ray_executors: Callable[..., RayExecutor], ref: TrainableRef
+) -> None:
+    import ray
+
+    executor = RayExecutor(ref, workers=1)
+    with pytest.raises(ClusterError, match=r"is connected to Ray already: call ray.shutdown\(\) first"):
+        executor.open()
+    executor.close()
+    assert ray.is_initialized()
