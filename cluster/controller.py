@@ -190,8 +190,8 @@ class Controller:
             for part, predictions in event.predictions.items()
         ]
         self._data_id = self._data_id or event.data_id
-        trial = replace(trial, resplit=event.resplit, testable=event.testable, data_id=event.data_id)
-        self._close(replace(trial, state=state), files)
+        trial = replace(trial, state=state, resplit=event.resplit, testable=event.testable, data_id=event.data_id)
+        self._close(trial, files)
 
     def _on_failed(self, trial: Trial, event: Failed) -> None:
         if event.cause is Cause.WORKER_LOST and self._may_start_again(trial):

@@ -64,12 +64,12 @@ class RayConnection:
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
         import ray
 
-        if ray.is_initialized():
-            raise ClusterError("this process is connected to Ray already: call ray.shutdown() first")
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if self._address is not None:
             _refuse_dashboard(self._address)
             check_reachable(self._address, default_port=_HEAD_PORT)
+        if ray.is_initialized():
+            raise ClusterError("this process is connected to Ray already: call ray.shutdown() first")
         self._connected = True  # also a start that fails half-way is to be cleaned up
         try:
             if self._address is None:

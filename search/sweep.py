@@ -264,7 +264,7 @@ class Sweep(Section):
             raise SweepError([Problem((), f"expected {keys}, got {shown(raw)}")])
         strange = [key for key in raw if not isinstance(key, str)]
         if strange:
-            raise SweepError([Problem((), f"{shown(key)} is not a key: keys are text") for key in strange])
+            raise SweepError(Problem((key,), f"a key must be text, got {shown(key)}") for key in strange)
         return cls(**raw)
 
     @classmethod
