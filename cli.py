@@ -83,7 +83,7 @@ def run(
     if resume and sweep.name in recorded:
         if recorded[sweep.name].model_dump() != sweep.model_dump():
             _note(f"{sweep.name!r} goes on as recorded: what has changed in {file} or the options does not count")
-        _resume(sweep.name, where)
+        _resume(sweep.name, where, str(file.absolute().parent))
         return
     if new:
         sweep = sweep.model_copy(update={"name": _free_name(sweep.name, recorded)})
@@ -366,11 +366,11 @@ def _free_name(name: str, taken: Collection[str]) -> str:
     return next(candidate for candidate in names if candidate not in taken)
 
 
-def _resume(name: str, where: Where) -> None:
+def _resume(name: str, where: Where, directory: str | None = None) -> None:
     from .cluster.launch import resume as resume_sweep
 
     with _display() as display, redirect_stdout(sys.stderr):
-        results = resume_sweep(name, where, display)
+        results = resume_sweep(name, where, display, directory=directory)
     _finish(results)
 
 

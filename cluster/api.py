@@ -54,7 +54,7 @@ def run(
     where = Where(store, workers, address, inline)
     with display_for(Console(stderr=True, quiet=not progress)) as display:
         if resume and checked.name in where.recorded():
-            return resume_sweep(checked.name, where, display, train)
+            return resume_sweep(checked.name, where, display, function=train, directory=directory)
         name = checked.trainable or str(getattr(train, "__qualname__", type(train).__name__))
         return start(checked, TrainableRef(name, directory, train), where, display)
 

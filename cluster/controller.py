@@ -11,7 +11,7 @@ from ..search import Artifact, Decision, Ledger, Phase, Report, State, SweepReco
 from ..trainables import Cause, Event, Failed, Finished, Reported, TrialSpec
 from .executor import Executor
 from .files import write_predictions
-from .plan import Plan, Request
+from .plan import Plan
 from .progress import Observer, Progress
 
 _WAIT_SECONDS = 0.5
@@ -57,7 +57,6 @@ class Controller:
         self._running: dict[int, Trial] = {}
         self._ending: dict[int, State] = {}  # told to stop, and how they will have ended
         self._restarts: deque[Trial] = deque()
-        self._checkpoints: dict[int, tuple[int, str]] = {}  # given with the request
         self._lost: Counter[int] = Counter()  # workers that died under a trial; being stopped and resumed is no loss
         self._counts: Counter[State] = Counter()
         self._best: tuple[float, int] | None = None  # of the trials that are over
@@ -116,13 +115,8 @@ class Controller:
         )
         self._ledger.add_trial(self._record, trial)
         self._next_number += 1
-        self._remember_checkpoint(trial.number, request)
         self._plan.on_start(trial)
         return trial
-
-    def _remember_checkpoint(self, number: int, request: Request) -> None:
-        if request.checkpoint is not None:
-            self._checkpoints[number] = request.checkpoint
 
     def _start(self, trial: Trial) -> None:
         trial = replace(trial, state=State.RUNNING, attempts=trial.attempts + 1)
@@ -131,8 +125,7 @@ class Controller:
         self._executor.start(self._spec(trial))
 
     def _spec(self, trial: Trial) -> TrialSpec:
-        saved = trial.checkpoint or self._checkpoints.get(trial.number)
-        step, folder = saved if saved is not None else (0, None)
+        step, folder = trial.checkpoint or self._model_checkpoint(trial) or (0, None)
         return TrialSpec(
             number=trial.number,
             config=trial.config.nested(),
@@ -147,6 +140,12 @@ class Controller:
             checkpoint=folder,
             folder=str(self._ledger.store / self._record.name / "checkpoints" / f"trial-{trial.number:05d}"),
         )
+
+    def _model_checkpoint(self, trial: Trial) -> tuple[int, str] | None:
+        """The last checkpoint of the model that a test trial scores."""
+        if trial.phase is not Phase.TEST or trial.parent is None:
+            return None
+        return self._ledger.trial(self._record, trial.parent).checkpoint
 
     # Events
 
@@ -167,7 +166,7 @@ class Controller:
             return
         decision = Decision.CONTINUE
         if event.step > trial.last_step:
-            report = Report(event.step, event.metrics, self._elapsed(), self._tick(), event.checkpoint)
+            report = Report(event.step, event.metrics, self._elapsed(), self._tick(), event.checkpoint, trial.seconds)
             self._ledger.add_report(self._record, trial.number, report)
             trial = self._running[trial.number] = replace(trial, reports=(*trial.reports, report))
             decision = self._plan.on_report(trial, report)
@@ -214,7 +213,6 @@ class Controller:
         trial = replace(trial, ended=self._tick())
         self._ledger.update_trial(self._record, trial, files)
         del self._running[trial.number]
-        self._checkpoints.pop(trial.number, None)
         self._counts[trial.state] += 1
         self._finished_here += 1
         self._note_best(trial)

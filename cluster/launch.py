@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -94,11 +95,19 @@ def start(sweep: Sweep, trainable: TrainableRef, where: Where, observer: Observe
             return _run(ledger, ledger.create_sweep(sweep, trainable.directory), executor, observer or Silent())
 
 
-def resume(name: str, where: Where, observer: Observer | None = None, function: Trainable | None = None) -> Results:
+def resume(
+    name: str,
+    where: Where,
+    observer: Observer | None = None,
+    *,
+    function: Trainable | None = None,
+    directory: str | None = None,
+) -> Results:
     """Go on with a sweep that was stopped or killed; a finished one is only reported again.
 
     Args:
         function: the training function, when the sweep was started with a Python function.
+        directory: where the training function is now; where it was when None.
 
     Raises:
         NotFoundError: when there is no such sweep.
@@ -114,7 +123,7 @@ def resume(name: str, where: Where, observer: Observer | None = None, function: 
             f"sweep {record.name!r} was started with a Python function: go on with "
             "assay.run(sweep, function, resume=True)"
         )
-    trainable = TrainableRef(record.sweep.trainable or "", record.directory, function)
+    trainable = TrainableRef(record.sweep.trainable or "", directory or record.directory, function)
     trainable.check()
     with _locked(ledger, record.name), closing(where.executor(record.sweep, trainable)) as executor:
         executor.open()
@@ -123,13 +132,18 @@ def resume(name: str, where: Where, observer: Observer | None = None, function: 
 
 def _run(ledger: Ledger, record: SweepRecord, executor: Executor, observer: Observer) -> Results:
     """All phases, with the outcome recorded. Signals are ours from here on: ``ray.init`` sets a handler of its own."""
-    switch = StopSwitch(lambda signal: observer.message(_STOPPING.format(signal=signal)))
-    clock, requested = time.monotonic, lambda: switch.requested is not None
+    switch = StopSwitch(lambda signal: _tell(observer, _STOPPING.format(signal=signal)))
     switch.install()
     ledger.set_state(record, "running")
     try:
-        runner = PhaseRunner(ledger, record, executor, clock=clock, stop_requested=requested, observer=observer)
-        results = runner.run()
+        results = PhaseRunner(
+            ledger,
+            record,
+            executor,
+            clock=time.monotonic,
+            stop_requested=lambda: switch.requested is not None,
+            observer=observer,
+        ).run()
     except SweepInterrupted as error:
         ledger.set_state(record, "stopped", str(error))
         error.exit_code = 128 + (switch.requested or 0)
@@ -141,6 +155,14 @@ def _run(ledger: Ledger, record: SweepRecord, executor: Executor, observer: Obse
         switch.restore()
     ledger.set_state(record, "finished")
     return _reported(results.refresh())
+
+
+def _tell(observer: Observer, text: str) -> None:
+    """A message from a signal handler, which may have interrupted a write to the same stream."""
+    try:
+        observer.message(text)
+    except RuntimeError:  # Python refuses to enter a stream twice; the system does not
+        os.write(2, f"{text}\n".encode())
 
 
 def _reported(results: Results) -> Results:

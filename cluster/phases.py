@@ -98,7 +98,7 @@ class PhaseRunner:
             models += [t for t in results.phase(Phase.SEARCH) if t.number in ensemble.weights]
         for model in models:
             if model.testable and model.state is State.COMPLETE:
-                yield Request(Phase.TEST, model.config, model.seed, model.split, model.number, model.checkpoint)
+                yield Request(Phase.TEST, model.config, model.seed, model.split, model.number)
 
     def _work_off(self, phase: Phase, requests: Iterator[Request]) -> None:
         known = self._ledger.trials(self._record, phase)

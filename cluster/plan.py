@@ -14,14 +14,13 @@ _FAILURES_BEFORE_GIVING_UP = 5
 
 @dataclass(frozen=True)
 class Request:
-    """A trial to be started. ``checkpoint`` (step and folder) continues another trial's training."""
+    """A trial to be started; ``parent`` is the trial that it repeats, or whose model it tests."""
 
     phase: Phase
     config: Config
     seed: int
     split: int
     parent: int | None = None
-    checkpoint: tuple[int, str] | None = None
 
 
 class Plan(Protocol):

@@ -93,7 +93,8 @@ class RayConnection:
 
     def _local_options(self) -> dict[str, Any]:
         # A folder of our own, short because Ray puts sockets into it (their paths are limited to 107 bytes).
-        self._temporary = Path(tempfile.mkdtemp(prefix="assay-"))
+        _remove_left_over()
+        self._temporary = Path(tempfile.mkdtemp(prefix=f"assay-{os.getpid()}-"))
         return {
             "address": "local",
             "num_cpus": self._cpus,
@@ -101,6 +102,24 @@ class RayConnection:
             "object_store_memory": _OBJECT_STORE_BYTES,
             "_temp_dir": str(self._temporary),
         }
+
+
+def _remove_left_over() -> None:
+    """Folders of drivers that were killed, which could not clean up."""
+    for folder in Path(tempfile.gettempdir()).glob("assay-*-*"):
+        pid = folder.name.split("-")[1]
+        if pid.isdigit() and folder.stat().st_uid == os.getuid() and not _alive(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it is there, and somebody else's
+    return True
 
 
 def _inside_job() -> bool:

@@ -13,7 +13,7 @@ class StopSwitch:
     """The first signal asks for a graceful stop; a second one ends the process at once, which loses nothing recorded.
 
     Args:
-        on_request: is called with the signal's name at the first signal.
+        on_request: is called with the signal's name at the first signal, from the handler.
     """
 
     def __init__(self, on_request: Callable[[str], None]) -> None:

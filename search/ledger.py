@@ -201,6 +201,7 @@ class Ledger:
             "elapsed": report.elapsed,
             "order": report.order,
             "checkpoint": report.checkpoint,
+            "seconds": report.seconds,
         }
         with self._engine.begin() as connection:
             connection.execute(tables.reports.insert().values(row))
@@ -208,8 +209,9 @@ class Ledger:
     def trials(self, record: SweepRecord, phase: Phase | None = None) -> list[Trial]:
         """All trials with their reports, by number."""
         where = tables.trials.c.sweep_id == record.id
-        if phase is not None:
-            where &= tables.trials.c.phase == phase
+        return self._trials(where if phase is None else where & (tables.trials.c.phase == phase))
+
+    def _trials(self, where: sa.ColumnElement[bool]) -> list[Trial]:
         with self._engine.connect() as connection:  # one transaction: trials and reports of the same instant
             rows = connection.execute(tables.trials.select().where(where).order_by(tables.trials.c.number)).all()
             reports = connection.execute(
@@ -220,8 +222,9 @@ class Ledger:
             ).all()
         by_trial: dict[int, list[Report]] = defaultdict(list)
         for row in reports:
-            by_trial[row.trial_id].append(Report(row.step, row.metrics, row.elapsed, row.order, row.checkpoint))
-        return [replace(_trial(row), reports=tuple(by_trial[row.id])) for row in rows]
+            report = Report(row.step, row.metrics, row.elapsed, row.order, row.checkpoint, row.seconds)
+            by_trial[row.trial_id].append(report)
+        return [_with_reports(_trial(row), tuple(by_trial[row.id])) for row in rows]
 
     def trial(self, record: SweepRecord, number: int) -> Trial:
         """One trial.
@@ -229,10 +232,11 @@ class Ledger:
         Raises:
             NotFoundError: when there is none of this number.
         """
-        trials = {trial.number: trial for trial in self.trials(record)}
-        if number in trials:
-            return trials[number]
-        known = f"it has {min(trials)} to {max(trials)}" if trials else "it has none yet"
+        found = self._trials(_trial_key(record, number))
+        if found:
+            return found[0]
+        numbers = [trial.number for trial in self.trials(record)]
+        known = f"it has {min(numbers)} to {max(numbers)}" if numbers else "it has none yet"
         raise NotFoundError(f"sweep {record.name!r} has no trial {number}: {known}")
 
     def artifacts(self, record: SweepRecord, kind: str | None = None) -> list[Artifact]:
@@ -273,6 +277,11 @@ class Ledger:
             tables.metadata.create_all(connection)
             if connection.execute(_VERSION).scalar() is None:  # else another process was first
                 connection.execute(tables.versions.insert().values(version=tables.SCHEMA_VERSION))
+
+
+def _with_reports(trial: Trial, reports: tuple[Report, ...]) -> Trial:
+    """A driver that was killed recorded a trial's seconds only with its reports."""
+    return replace(trial, reports=reports, seconds=max([trial.seconds, *(report.seconds for report in reports)]))
 
 
 def _trial_key(record: SweepRecord, number: int) -> sa.ColumnElement[bool]:

@@ -84,6 +84,7 @@ reports = Table(
     Column("elapsed", Float, nullable=False),  # seconds of the sweep's search time
     Column("order", Integer, nullable=False),
     Column("checkpoint", AnyText),
+    Column("seconds", Float, nullable=False, default=0.0),  # of the trial in the training function, up to here
 )
 
 artifacts = Table(

@@ -45,6 +45,7 @@ class Report:
         elapsed: seconds of the sweep's search time when it arrived.
         order: position among all events of the sweep.
         checkpoint: folder from which the trial can go on after this step.
+        seconds: time that the trial spent in the training function up to here, over all attempts.
     """
 
     step: int
@@ -52,6 +53,7 @@ class Report:
     elapsed: float
     order: int
     checkpoint: str | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from assay.cluster import Controller, FixedPlan, Request, SearchPlan
-from assay.search import Ledger, Phase, State, Sweep, SweepRecord, Trial, proposal_seed, scheduler_seed
+from assay.search import Ledger, Phase, Report, State, Sweep, SweepRecord, Trial, proposal_seed, scheduler_seed
 from assay.spaces import Config
 from assay.trainables import Cause, TrialSpec
 
@@ -323,11 +323,26 @@ def test_a_fixed_plan_runs_in_full_whatever_it_reports(world: Callable[..., Worl
     assert small.notes.updates[-1].best is None
 
 
-def test_a_request_with_a_checkpoint_goes_on_from_it(world: Callable[..., World], tmp_path: Path) -> None:
+def test_a_test_trial_goes_on_from_the_checkpoint_of_its_model(world: Callable[..., World], tmp_path: Path) -> None:
     small = world()
     ledger = small.fakes.FragileLedger(small.store)
-    executor = small.fakes.ScriptedExecutor(lambda spec, attempt: [], small.clock)
-    request = Request(Phase.TEST, Config({"x": 0.5}), 1, 1, 7, (3, str(tmp_path)))
-    small.controller(ledger, small.record(ledger), executor).run(FixedPlan(Phase.TEST, [request]), [], [])
-    (spec,) = executor.specs
-    assert (spec.first_step, spec.checkpoint, spec.open_test) == (3, str(tmp_path), True)
+    record = small.record(ledger)
+    config = Config({"x": 0.5})
+    ledger.add_trial(record, Trial(0, Phase.REPLICATE, State.COMPLETE, config, 1, 1))
+    ledger.add_report(record, 0, Report(3, {"score": 1.0}, 0.0, 0, str(tmp_path)))
+    for attempt in range(2):  # a second driver finds it again
+        executor = small.fakes.ScriptedExecutor(lambda spec, attempt: [], small.clock)
+        request = Request(Phase.TEST, config, 1, 1, parent=0)
+        small.controller(ledger, record, executor).run(FixedPlan(Phase.TEST, [request]), [], [])
+        (spec,) = executor.specs
+        assert (spec.number, spec.first_step, spec.checkpoint, spec.open_test) == (attempt + 1, 3, str(tmp_path), True)
+
+
+def test_the_seconds_of_a_trial_survive_the_kill_of_the_driver(world: Callable[..., World]) -> None:
+    small = world()
+    ledger = small.fakes.FragileLedger(small.store)
+    record = small.record(ledger)
+    ledger.add_trial(record, Trial(0, Phase.SEARCH, State.RUNNING, Config({"x": 0.5}), 1, 0))
+    ledger.add_report(record, 0, Report(1, {"score": 1.0}, 0.0, 0, seconds=2.5))
+    ledger.add_report(record, 0, Report(2, {"score": 1.0}, 0.0, 1, seconds=4.0))
+    assert ledger.trial(record, 0).seconds == 4.0
