@@ -29,7 +29,7 @@ app = typer.Typer(
     name="assay",
     help="Find the best configuration of a model on a Ray cluster, and prove that it is the best.",
     epilog="Exit codes: 0 done, 1 internal error, 2 cannot be used as written, 3 no trial gave a score, 4 not found, "
-    "5 cluster, 130 stopped (resumable).",
+    "5 cluster, 130 or 143 stopped by Ctrl-C or SIGTERM (resumable).",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -173,7 +173,7 @@ def list_sweeps(store: Store = None, as_json: AsJson = False) -> None:
     if not as_json:
         _print(sweeps_table((results, _state(results)) for results in found))
         return
-    _print_json([_sweep_dict(results, best_value(results)) for results in found])
+    _print_json({"sweeps": [_sweep_dict(results, best_value(results)) for results in found]})
 
 
 @app.command()
@@ -183,7 +183,7 @@ def leaderboard(name: Name, store: Store = None, as_json: AsJson = False) -> Non
 
     results = _results(name, store)
     if not results.leaderboard().rows:
-        results.best_trial  # raises, and says why there is none  # noqa: B018
+        results.require_a_score()
     if as_json:
         board, ensemble = results.leaderboard(), results.ensemble()
         members = {"ensemble": asdict(ensemble) if ensemble else None, "ensemble_note": results.ensemble_note}
@@ -221,10 +221,14 @@ def report(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.", show_default=False)] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     store: Store = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write the HTML report, one file that needs nothing else, and print its path."""
     path = _results(name, store).report(output).absolute()
-    print(path)
+    if as_json:
+        _print_json({"path": str(path)})
+    else:
+        print(path)
     if open_it and not typer.launch(path.as_uri()):
         _note(f"no browser here: open {path.as_uri()}")
 

@@ -84,6 +84,7 @@ class Leaderboard:
 
     @property
     def replicated(self) -> bool:
+        """Whether all replicates are over, so that there is a winner."""
         return self.winner is not None
 
     @property

@@ -13,7 +13,14 @@ def claim_notes(sweep: Sweep, used: Sequence[Trial]) -> list[str]:
         "intervals and p-values come from fresh replicates alone; "
         "the search score is shown only as optimism (search score minus fresh mean)"
     ]
-    if not all(trial.resplit for trial in used):
+    if _never_varies(sweep, used):
+        notes.append("all replicates of a config have the same score: nothing is random here, so intervals are empty")
+    if all(trial.resplit for trial in used):
+        notes.append(
+            "replicates split one data set again and again: their training rows overlap, which makes p-values and "
+            "intervals somewhat too small"
+        )
+    else:
         notes.append(
             "the training function does not use trial.split or trial.split_id: all replicates were validated on the "
             "same data, so intervals hold seed noise only"
@@ -23,12 +30,24 @@ def claim_notes(sweep: Sweep, used: Sequence[Trial]) -> list[str]:
             "no score on a sealed test part: it needs trial.split(inputs, targets) and a function given to "
             "trial.save_predictions"
         )
-    elif sweep.objective.known_scorer is None:
+    elif sweep.objective.known_scorer is not None:
+        notes.append(
+            "the intervals of the sealed test are over models; all are scored on the same test examples, whose own "
+            "noise they do not hold"
+        )
+    else:
         notes.append(
             f"no score on the sealed test part: {sweep.objective.metric!r} is not known as a metric of predictions; "
             "name one with `scorer` in objectives"
         )
     return notes
+
+
+def _never_varies(sweep: Sweep, used: Sequence[Trial]) -> bool:
+    values: dict[int | None, set[float | None]] = {}
+    for trial in used:
+        values.setdefault(trial.parent, set()).add(trial.value(sweep.objective.metric))
+    return all(len(found) == 1 for found in values.values())
 
 
 def failure_notes(replicates: Mapping[int, list[Trial]], seeds: int) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..search import Artifact, Ledger, Phase, State, SweepRecord, Trial
-from ..spaces import AssayError, Config, NoResultError, UsageError, did_you_mean, one_of
+from ..spaces import AssayError, NoResultError, UsageError, did_you_mean, one_of
 from .ensemble import EnsembleReport, blend, select_ensemble
 from .finalists import rank_search
 from .leaderboard import Leaderboard, build_leaderboard
@@ -81,13 +81,20 @@ class Results:
         Raises:
             NoResultError: when no trial has a score.
         """
+        self.require_a_score()
         winner = self._leaderboard.winner
         ranked = rank_search(self.trials, self.sweep.objective)
-        if not ranked:
-            raise NoResultError(
-                f"sweep {self.record.name!r} has no trial with a score{_most_common_reason(self.trials)}"
-            )
         return next((trial for trial in ranked if trial.number == winner), ranked[0])
+
+    def require_a_score(self) -> None:
+        """Nothing, when some trial of the search has a score.
+
+        Raises:
+            NoResultError: otherwise, with the most common reason.
+        """
+        if not rank_search(self.trials, self.sweep.objective):
+            why = _most_common_reason(self.trials)
+            raise NoResultError(f"sweep {self.record.name!r} has no trial with a score{why}")
 
     def ensemble(self) -> EnsembleReport | None:
         """Greedy ensemble of the search's models; None when :attr:`ensemble_note` tells why not."""
@@ -210,14 +217,6 @@ class Results:
             raise AssayError(f"{path} is not as it was written (another SHA-256): restore the file or the store")
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             return file["values"], file["targets"]
-
-    def config_of(self, number: int) -> Config:
-        """The config of any trial.
-
-        Raises:
-            NotFoundError: when there is no such trial.
-        """
-        return self.ledger.trial(self.record, number).config
 
 
 def load(name: str = "@last", store: str | Path | None = None) -> Results:

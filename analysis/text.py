@@ -33,7 +33,10 @@ def p_value(row: Row) -> str:
         return "–"
     if row.rank == 1:
         return "best"
-    return "<0.001" if row.p_value < 1e-3 else f"{row.p_value:.3f}"
+    if row.p_value < 1e-3:
+        return "<0.001"
+    near = round(row.p_value, 3) == 0.05  # shown as equal to the usual level, it would not tell on which side it is
+    return f"{row.p_value:.{5 if near else 3}f}"
 
 
 def seconds(value: float) -> str:

@@ -16,6 +16,10 @@ from .progress import Observer, Progress
 
 _WAIT_SECONDS = 0.5
 _STARTS_AFTER_LOST_WORKERS = 3
+_OTHER_DATA = (
+    "split: targets, their order or the shares differ from those of another trial, so the sealed test part would be "
+    "another one: load the same data in the same order in every trial, whatever the config"
+)
 
 
 class Controller:
@@ -55,6 +59,7 @@ class Controller:
         self._data_id = next((trial.data_id for trial in trials if trial.data_id), "")
         self._plan: Plan
         self._running: dict[int, Trial] = {}
+        self._lengths: dict[int, int | None] = {}  # reports of a full run, by trial
         self._ending: dict[int, State] = {}  # told to stop, and how they will have ended
         self._restarts: deque[Trial] = deque()
         self._lost: Counter[int] = Counter()  # workers that died under a trial; being stopped and resumed is no loss
@@ -76,7 +81,7 @@ class Controller:
             self._note_best(trial)
         self._began, self._finished_here = self._clock(), 0
         self._fill()
-        while self._running:
+        while self._running or (self._executor.capacity == 0 and not self._stop_requested()):
             for event in self._executor.wait(_WAIT_SECONDS):
                 self._handle(event)
             self._fill()
@@ -122,6 +127,7 @@ class Controller:
         trial = replace(trial, state=State.RUNNING, attempts=trial.attempts + 1)
         self._ledger.update_trial(self._record, trial)
         self._running[trial.number] = trial
+        self._lengths[trial.number] = self._length(trial)
         self._executor.start(self._spec(trial))
 
     def _spec(self, trial: Trial) -> TrialSpec:
@@ -140,6 +146,20 @@ class Controller:
             checkpoint=folder,
             folder=str(self._ledger.store / self._record.name / "checkpoints" / f"trial-{trial.number:05d}"),
         )
+
+    def _length(self, trial: Trial) -> int | None:
+        """Reports of a full run, if there is a limit.
+
+        Without a fidelity a run ends by itself; a repetition of one that had to be ended goes as far as that one did.
+        """
+        if self._fidelity is not None:
+            return self._fidelity.max
+        if trial.parent is None:
+            return None
+        origin = self._ledger.trial(self._record, trial.parent)
+        while origin.parent is not None:
+            origin = self._ledger.trial(self._record, origin.parent)
+        return origin.last_step if origin.state is State.STOPPED else None
 
     def _model_checkpoint(self, trial: Trial) -> tuple[int, str] | None:
         """The last checkpoint of the model that a test trial scores."""
@@ -160,8 +180,9 @@ class Controller:
             self._on_failed(trial, event)
 
     def _on_reported(self, trial: Trial, event: Reported) -> None:
-        full = self._fidelity is not None and event.step >= self._fidelity.max
-        if self._fidelity is not None and event.step > self._fidelity.max:
+        length = self._lengths.get(trial.number)
+        full = length is not None and event.step >= length
+        if length is not None and event.step > length:
             self._end_early(trial, State.COMPLETE)  # it would go on for ever
             return
         decision = Decision.CONTINUE
@@ -183,6 +204,9 @@ class Controller:
         self._executor.stop(trial.number)
 
     def _on_finished(self, trial: Trial, event: Finished) -> None:
+        if event.data_id and event.data_id != (self._data_id or event.data_id):
+            self._on_failed(trial, Failed(trial.number, Cause.EXCEPTION, _OTHER_DATA))
+            return
         state = self._ending.pop(trial.number, State.COMPLETE)
         files = [
             write_predictions(self._ledger.store, self._record.name, trial.number, part, predictions)

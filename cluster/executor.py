@@ -17,7 +17,7 @@ class Executor(Protocol):
 
     @property
     def capacity(self) -> int:
-        """How many trials can run at the same time; known after :meth:`open`."""
+        """How many trials can run at the same time; known after :meth:`open`, and may change in :meth:`wait`."""
 
     def open(self) -> None:
         """Get ready: connect, start workers, import the training function.

@@ -28,10 +28,12 @@ class Job:
 
     @property
     def watch(self) -> str:
+        """Follows the job's output."""
         return f"ray job logs --address {self.address} --follow {self.id}"
 
     @property
     def stop(self) -> str:
+        """Stops the job; `assay submit --resume` goes on with the sweep."""
         return f"ray job stop --address {self.address} {self.id}"
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -51,7 +52,10 @@ class Where:
             return InlineExecutor(trainable, self.workers or 1)
         resources = sweep.resources
         workers = self.workers or sweep.budget.concurrent
-        return RayExecutor(trainable, cpu=resources.cpu, gpu=resources.gpu, workers=workers, address=self.address)
+        runs = max(sweep.budget.trials or math.inf, (sweep.leaderboard.top + 1) * sweep.leaderboard.seeds)
+        return RayExecutor(
+            trainable, cpu=resources.cpu, gpu=resources.gpu, workers=workers, most=runs, address=self.address
+        )
 
     def ledger(self, *, create: bool = False) -> Ledger:
         """The ledger of the store."""

@@ -67,7 +67,7 @@ class PhaseRunner:
         if not any(trial.reports and trial.state is not State.FAILED for trial in self._results().phase(Phase.SEARCH)):
             raise NoResultError(self._why_nothing(plan))
         if plan.total is not None and sweep.budget.trials is not None and plan.total < sweep.budget.trials:
-            self._observer.message(f"the space has no more than {plan.total} configs: all were tried")
+            self._observer.message(f"no config that is new was found any more: the search ends after {plan.total}")
 
     def _why_nothing(self, plan: SearchPlan) -> str:
         failed = [t for t in self._results().phase(Phase.SEARCH) if t.state is State.FAILED]

@@ -32,6 +32,7 @@ class Progress:
 
     @property
     def done(self) -> int:
+        """Trials that are over."""
         return self.complete + self.stopped + self.failed
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import socket
 import sys
@@ -12,11 +13,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import filelock
+
 from ..spaces import ClusterError, UsageError
 
 _REACHABLE_SECONDS = 5.0
 _HEAD_PORT = 6379
 _OBJECT_STORE_BYTES = 200_000_000
+_PREFIX, _MARK = "assay-", "assay-driver.lock"
 NOT_SENT = [".git", ".venv", "__pycache__", "assay-results"]
 
 
@@ -35,12 +39,8 @@ class RayConnection:
         self._cpus = cpus
         self._directory = directory
         self._temporary: Path | None = None
+        self._mark: filelock.BaseFileLock | None = None
         self._connected = False
-
-    @property
-    def local(self) -> bool:
-        """Whether the cluster is our own, on this machine."""
-        return self._address is None
 
     @property
     def directory(self) -> str:
@@ -88,13 +88,16 @@ class RayConnection:
 
         self._connected = False
         ray.shutdown()
-        if self._temporary is not None:
+        if self._temporary is not None and self._mark is not None:
+            self._mark.release()
             shutil.rmtree(self._temporary, ignore_errors=True)
 
     def _local_options(self) -> dict[str, Any]:
         # A folder of our own, short because Ray puts sockets into it (their paths are limited to 107 bytes).
         _remove_left_over()
-        self._temporary = Path(tempfile.mkdtemp(prefix=f"assay-{os.getpid()}-"))
+        self._temporary = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self._mark = filelock.FileLock(str(self._temporary / _MARK))
+        self._mark.acquire()
         return {
             "address": "local",
             "num_cpus": self._cpus,
@@ -105,21 +108,14 @@ class RayConnection:
 
 
 def _remove_left_over() -> None:
-    """Folders of drivers that were killed, which could not clean up."""
-    for folder in Path(tempfile.gettempdir()).glob("assay-*-*"):
-        pid = folder.name.split("-")[1]
-        if pid.isdigit() and folder.stat().st_uid == os.getuid() and not _alive(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # it is there, and somebody else's
-    return True
+    """Folders of drivers that were killed: those with our lock file, which nobody holds any more."""
+    for mark in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_MARK}"):
+        lock = filelock.FileLock(str(mark), timeout=0)
+        try:
+            with lock:
+                shutil.rmtree(mark.parent, ignore_errors=True)
+        except (filelock.Timeout, OSError):
+            continue  # in use, or somebody else's
 
 
 def _inside_job() -> bool:
@@ -154,8 +150,9 @@ def check_reachable(address: str, default_port: int) -> None:
         ClusterError: naming the address and the cure.
         UsageError: for what is no address.
     """
-    if address == "auto":
-        return
+    if address == "auto" and os.environ.get("RAY_ADDRESS", "auto") == "auto":
+        return  # Ray finds the cluster of this machine
+    address = os.environ["RAY_ADDRESS"] if address == "auto" else address
     try:
         parts = urlsplit(address if "://" in address else f"ray://{address}")
         host, port = parts.hostname, parts.port or default_port
@@ -174,9 +171,10 @@ def check_reachable(address: str, default_port: int) -> None:
 def cluster_error(address: str, error: Exception) -> ClusterError:
     """One line for what Ray raised."""
     text = " ".join(str(error).split())
-    if "uthenticat" in text or "token" in text.lower():
+    if re.search(r"auth\w*token|authenticat|RAY_AUTH", f"{type(error).__name__} {text}", re.IGNORECASE):
         return ClusterError(
             f"the cluster at {address} wants a token: run `ray get-auth-token` on the head and export it here as "
             "RAY_AUTH_TOKEN"
         )
-    return ClusterError(f"cannot use Ray at {address}: {type(error).__name__}: {text[:300]}")
+    cure = ": is the cluster running? (`ray status` on its head tells)" if isinstance(error, ConnectionError) else ""
+    return ClusterError(f"cannot use Ray at {address}: {type(error).__name__}: {text[:300]}{cure}")

@@ -43,6 +43,7 @@ class SweepRecord:
 
     @property
     def name(self) -> str:
+        """The sweep's name in the store."""
         return self.sweep.name
 
 

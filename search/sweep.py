@@ -142,7 +142,7 @@ class LeaderboardSection(Section):
     correction: Literal["holm"] = "holm"
     """The correction for several comparisons."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
-    """The chance of wrongly calling a config worse than the best."""
+    """The chance that the truly best of the finalists is left out of the tied set."""
     tie_break: Literal["mean", "cost"] = "mean"
     """Which of the tied configs is handed over: the best mean, or the cheapest to train."""
 
@@ -225,6 +225,8 @@ class Sweep(Section):
     @field_validator("name")
     @classmethod
     def _slug(cls, name: str) -> str:
+        if name.startswith("ledger.db"):
+            raise ValueError(f"{name!r} is the name of a file in the store: choose another")
         if not _NAME.fullmatch(name):
             slug = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:63] or "my-sweep"
             raise ValueError(f"{shown(name)} is not a name: use a-z, 0-9, dot, dash and underscore, e.g. {slug!r}")

@@ -14,7 +14,8 @@ class SweepLock:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._lock = filelock.FileLock(str(folder / "lock"), timeout=0)
+        # Whoever asks whether it is held takes it for an instant: wait that long.
+        self._lock = filelock.FileLock(str(folder / "lock"), timeout=1)
 
     def acquire(self, name: str) -> None:
         """Take the lock.
@@ -42,7 +43,7 @@ class SweepLock:
         if not (self._folder / "lock").exists():
             return False
         try:
-            with self._lock:
+            with self._lock.acquire(timeout=0):
                 return False
         except filelock.Timeout:
             return True

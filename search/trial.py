@@ -32,6 +32,7 @@ class State(StrEnum):
 
     @property
     def over(self) -> bool:
+        """Whether the trial has ended for good."""
         return self not in (State.PENDING, State.RUNNING)
 
 

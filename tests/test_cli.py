@@ -136,7 +136,7 @@ def test_resume_goes_on_where_it_stopped(fresh: Any) -> None:
     assert stopped.code == 128 + signal.SIGTERM
     assert stopped.out == ""
     assert stopped.errors == ["sweep 'bowl' was stopped; nothing reported is lost: `assay resume bowl` goes on"]
-    assert fresh("list", "--json").json[0]["state"] == "stopped"
+    assert fresh("list", "--json").json["sweeps"][0]["state"] == "stopped"
     [first] = fresh("show", "bowl", "--json").json["trials"]
     fresh.write(train_py=TRAIN)
     resumed = fresh("resume", "bowl", "--inline", "--workers", "2")
@@ -185,7 +185,7 @@ def test_a_failing_smoke_test_shows_the_users_traceback(fresh: Any) -> None:
 
 
 def test_list(done: Any) -> None:
-    table, [entry] = done("list"), done("list", "--json").json
+    table, [entry] = done("list"), done("list", "--json").json["sweeps"]
     assert (table.code, table.err) == (0, "")
     assert [word for word in table.out.split() if word in ("bowl", "finished")] == ["bowl", "finished"]
     assert {name: entry[name] for name in ("name", "state", "trials")} == {
@@ -329,6 +329,6 @@ def test_the_sweep_outlives_a_killed_process(finished: Path, tmp_path: Path) -> 
     shutil.copytree(finished / "assay-results", store)
     ledger = Ledger(store)
     ledger.set_state(ledger.sweep("bowl"), "running")
-    assert json.loads(assay(tmp_path, "list", "--json").stdout)[0]["state"] == "interrupted"
+    assert json.loads(assay(tmp_path, "list", "--json").stdout)["sweeps"][0]["state"] == "interrupted"
     assert assay(tmp_path, "show", "bowl", "77").returncode == 4
     assert assay(tmp_path, "list", "--format").returncode == 2

@@ -137,7 +137,7 @@ def test_no_trial_gives_a_score(given: Any, function: str, words: list[str]) -> 
     assert mistake.startswith("no trial gave a score, 3 failed: ")
     for word in words:
         assert word in mistake
-    assert given("list", "--json").json[0]["state"] == "failed"
+    assert given("list", "--json").json["sweeps"][0]["state"] == "failed"
     for command in (["leaderboard", "bowl"], ["leaderboard", "bowl", "--json"], ["export", "bowl"]):
         [mistake] = given.mistakes(3, *command)
         assert mistake.startswith("sweep 'bowl' has no trial with a score: 3 failed, 3 of them with: ")

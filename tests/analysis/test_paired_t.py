@@ -37,6 +37,25 @@ def test_differences_without_spread(scale: float) -> None:
     assert paired_t(np.zeros(3), np.zeros(3)) == 1.0
 
 
+def test_equal_differences_of_a_coarse_score_prove_little() -> None:
+    step = 1 / 114  # of an accuracy on 114 examples
+    worse = np.array([100, 103]) * step
+    assert paired_t(worse + step, worse) == 0.0
+    floor = step / math.sqrt(6) / math.sqrt(2)
+    assert paired_t(worse + step, worse, step) == pytest.approx(stats.t.sf(step / floor, 1))
+    assert worse_than_best(np.stack([worse + step, worse]))[1] > 0.05
+    deterministic = np.array([[0.9, 0.9], [0.8, 0.8]])
+    assert worse_than_best(deterministic)[1] == 0.0
+
+
+def test_equal_configs_are_rarely_told_apart_by_a_coarse_score() -> None:
+    # Two equally good configs, accuracy on 114 examples, two replicates: at most about alpha of the worlds.
+    rng = np.random.default_rng(0)
+    scores = rng.binomial(114, 0.95, (2000, 2, 2)) / 114
+    told = [worse_than_best(world[np.argsort(-world.mean(axis=1))])[1] <= 0.05 for world in scores]
+    assert np.mean(told) < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 2000)
+
+
 def test_two_replicates_follow_the_cauchy_distribution() -> None:
     difference = np.array([0.1, 0.3])
     expected = 0.5 - math.atan(2.0) / math.pi  # t = mean / (sd / sqrt 2) = 2 with one degree of freedom

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from assay.cluster import Controller, FixedPlan, Request, SearchPlan
-from assay.search import Ledger, Phase, Report, State, Sweep, SweepRecord, Trial, proposal_seed, scheduler_seed
+from assay.cluster.api import run
+from assay.search import (
+    Decision,
+    Ledger,
+    Phase,
+    Report,
+    State,
+    Sweep,
+    SweepRecord,
+    Trial,
+    proposal_seed,
+    scheduler_seed,
+)
 from assay.spaces import Config
 from assay.trainables import Cause, TrialSpec
 
@@ -346,3 +360,64 @@ def test_the_seconds_of_a_trial_survive_the_kill_of_the_driver(world: Callable[.
     ledger.add_report(record, 0, Report(1, {"score": 1.0}, 0.0, 0, seconds=2.5))
     ledger.add_report(record, 0, Report(2, {"score": 1.0}, 0.0, 1, seconds=4.0))
     assert ledger.trial(record, 0).seconds == 4.0
+
+
+def test_a_plan_hears_of_a_report_only_when_it_is_recorded(world: Callable[..., World]) -> None:
+    small = world()
+    ledger = small.fakes.FragileLedger(small.store)
+    record = small.record(ledger)
+    seen: list[bool] = []
+
+    class Watching(FixedPlan):
+        def on_report(self, trial: Trial, report: Report) -> Decision:
+            seen.append(report in ledger.trial(record, trial.number).reports)
+            return super().on_report(trial, report)
+
+    executor = small.fakes.ScriptedExecutor(full, small.clock)
+    request = Request(Phase.REPLICATE, Config({"x": 0.5}), 1, 1, None)
+    small.controller(ledger, record, executor).run(Watching(Phase.REPLICATE, [request]), [], [])
+    assert seen
+    assert all(seen)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_trial_with_other_data_fails(tmp_path: Path, workers: int) -> None:
+    X, y = np.arange(60.0).reshape(60, 1), np.arange(60) % 2
+
+    def train(config: dict[str, Any], trial: Any) -> dict[str, float]:
+        trial.split(X, y if config["x"] == 0.5 else 1 - y)
+        return {"score": config["x"]}
+
+    raw = {
+        "name": "moved",
+        "objectives": [{"metric": "score", "goal": "maximize"}],
+        "parameters": {"x": [0.5, 1.0, 2.0]},
+        "budget": {"trials": 3},
+        "leaderboard": {"seeds": 2},
+    }
+    results = run(raw, train, store=tmp_path, inline=True, workers=workers, progress=False)
+    by_value = {trial.config["x"]: trial for trial in results.trials if trial.phase is Phase.SEARCH}
+    assert by_value[0.5].state is State.COMPLETE
+    for value in (1.0, 2.0):
+        assert by_value[value].state is State.FAILED
+        assert "the sealed test part would be another one" in by_value[value].reason
+
+
+def test_a_function_that_never_ends_is_repeated_as_far_as_the_search_went(tmp_path: Path) -> None:
+    def train(config: dict[str, Any], trial: Any) -> Any:
+        while True:
+            time.sleep(0.01)
+            yield {"score": config["x"]}
+
+    raw = {
+        "name": "endless",
+        "objectives": [{"metric": "score", "goal": "maximize"}],
+        "parameters": {"x": [0.5]},
+        "budget": {"time": "1s"},
+        "leaderboard": {"seeds": 2},
+    }
+    results = run(raw, train, store=tmp_path, inline=True, progress=False)
+    (searched,) = results.phase(Phase.SEARCH)
+    assert searched.state is State.STOPPED
+    assert [trial.last_step for trial in results.phase(Phase.REPLICATE)] == [searched.last_step] * 2
+    assert results.leaderboard().replicated

@@ -216,7 +216,7 @@ def test_a_failed_replicate_does_not_end_the_sweep(driver_of: Callable[..., Driv
 def test_a_small_space_is_told(driver_of: Callable[..., Driver]) -> None:
     driver = driver_of(parameters={"x": [1.0, 2.0, 3.0]})
     driver.run()
-    assert driver.notes.messages == ["the space has no more than 3 configs: all were tried"]
+    assert driver.notes.messages == ["no config that is new was found any more: the search ends after 3"]
 
 
 def test_a_trial_that_was_told_to_stop_is_settled_and_counted(

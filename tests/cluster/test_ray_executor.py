@@ -71,6 +71,9 @@ def test_a_worker_that_dies_is_replaced_and_closing_ends_the_others(
     assert isinstance(lost, Failed)
     assert lost.cause is Cause.WORKER_LOST
     assert lost.reason.startswith("the worker process died: ")
+    assert executor.capacity == 0, "until a new worker has joined"
+    while executor.capacity == 0:
+        assert not executor.wait(1.0)
     executor.start(TrialSpec(2, {"x": 1.0}, "score", max_steps=5))
     second = wait(executor)
     assert isinstance(second, Reported)
