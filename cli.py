@@ -436,6 +436,7 @@ def _show_trial(trial: Trial, results: Results, as_json: bool) -> None:
         return
     from .analysis import text
     from .analysis.yaml_writer import dump_yaml
+    from .search.store import OUTPUT, trial_folder
 
     facts = {"seed": trial.seed, "split": trial.split, "attempts": trial.attempts, "repeats trial": trial.parent}
     print(f"trial {trial.number} of {results.record.name}: {trial.phase}, {trial.state}, {text.seconds(trial.seconds)}")
@@ -443,6 +444,9 @@ def _show_trial(trial: Trial, results: Results, as_json: bool) -> None:
     print(f"\n{dump_yaml(trial.config.nested())}")
     for line in trial.reports:
         print(f"step {line.step}: {_line(line.metrics)}")
+    printed = trial_folder(results.ledger.store, results.record.name, trial.number) / OUTPUT
+    if printed.exists():
+        print(f"\nprinted: {_near(printed)}")
     if trial.reason:
         print(f"\n{trial.reason}\n{trial.detail}".rstrip())
 

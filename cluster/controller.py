@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import reduce
 
 from ..search import Artifact, Decision, Ledger, Phase, Report, State, SweepRecord, Trial
+from ..search.store import trial_folder
 from ..trainables import Cause, Event, Failed, Finished, Reported, TrialSpec
 from .executor import Executor
 from .files import write_predictions
@@ -144,7 +145,7 @@ class Controller:
             max_steps=self._fidelity.max if self._fidelity else None,
             first_step=step,
             checkpoint=folder,
-            folder=str(self._ledger.store / self._record.name / "checkpoints" / f"trial-{trial.number:05d}"),
+            folder=str(trial_folder(self._ledger.store, self._record.name, trial.number)),
         )
 
     def _length(self, trial: Trial) -> int | None:
