@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from . import __version__
 from .spaces.errors import AssayError, SweepError, UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +34,16 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+
+
+@app.callback()
+def version(
+    show_version: Annotated[bool, typer.Option("--version", help="Show the version.", is_eager=True)] = False,
+) -> None:
+    if show_version:
+        print(f"assay {__version__}")
+        raise typer.Exit
+
 
 File = Annotated[Path, typer.Argument(help="Sweep file (YAML or JSON).", show_default=False)]
 Name = Annotated[str, typer.Argument(help="Name of a sweep; @last is the newest.", show_default=False)]
@@ -212,7 +223,7 @@ def show(
     from .analysis.terminal import trials_table
 
     print(f"{results.record.name}: {_state(results)}{': ' if results.record.note else ''}{results.record.note}")
-    _print(trials_table(results.trials, results.sweep.objective.metric))
+    _print(trials_table(results.trials, results.sweep.objective.metric, results.test_scores))
 
 
 @app.command()
@@ -281,7 +292,7 @@ def main() -> None:
         _fail(f"internal error: {text[:500]} (ASSAY_DEBUG=1 shows the traceback)", 1)
     else:
         if code == 130:  # what Typer makes of Ctrl-C
-            _fail("stopped; what was reported is kept: `assay resume NAME` goes on", 130)
+            _fail("stopped at once; `assay list` shows what can be resumed", 130)
         sys.exit(code)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .results import Results
 
 FORMATS = ("yaml", "json")
+_MANIFEST = "manifest.json"
 _PACKAGES = ("assay", "torch", "numpy", "scikit-learn", "ray", "optuna")
 
 
@@ -54,9 +55,12 @@ def export_config(results: Results, folder: Path, formats: tuple[str, ...], tria
         "yaml": _header(board, source) + dump_yaml(config),
     }
     contents = {f"config.{word}": texts[word] for word in FORMATS if word in formats}
-    contents["manifest.json"] = json.dumps(_manifest(results, source, contents), indent=2, allow_nan=False) + "\n"
+    contents[_MANIFEST] = json.dumps(_manifest(results, source, contents), indent=2, allow_nan=False) + "\n"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        if (folder / _MANIFEST).exists():  # of an earlier bundle, none of whose files may be taken for this one's
+            for word in FORMATS:
+                (folder / f"config.{word}").unlink(missing_ok=True)
         files = [_replace(folder / name, text) for name, text in contents.items()]
     except OSError as error:
         raise UsageError(f"export: cannot write to {folder}: {error}") from error

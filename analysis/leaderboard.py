@@ -13,7 +13,7 @@ from ..search import Phase, State, Sweep, Trial
 from ..spaces import Config
 from .finalists import rank_search, select_finalists
 from .notes import claim_notes, failure_notes, progress_notes
-from .paired_t import Floats, mean, t_interval, worse_than_best
+from .paired_t import Floats, mean, t_interval, vary, worse_than_best
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class Leaderboard:
         tied: trials of the configs tied for best, the winner among them.
         replicates: per finalist, on the same seeds and splits for all.
         notes: what a reader must know to judge the numbers.
+        varies: whether replicates of a config differ; if not, there is nothing to test, and no p-values.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Leaderboard:
     tied: list[int] = field(default_factory=list)
     replicates: int = 0
     notes: list[str] = field(default_factory=list)
+    varies: bool = True
 
     @property
     def replicated(self) -> bool:
@@ -94,15 +96,15 @@ class Leaderboard:
             return "not replicated yet: these are search scores, which flatter the best"
         row = self.row(self.winner)
         ranked = sum(r.rank is not None for r in self.rows)
-        level = f"{100 * (1 - self.alpha):g} %"
+        test = f"{100 * (1 - self.alpha):g} %, paired t, Holm" if self.varies else "replicates do not vary: no test"
         if ranked == 1:
             return f"trial {self.winner} is the only finalist that is ranked: there was nothing to compare it with"
         if len(self.tied) == 1:
             others = f"other {ranked - 1} finalists" if ranked > 2 else "other finalist"
-            return f"trial {self.winner} is better than the {others} ({level}, paired t, Holm)"
+            return f"trial {self.winner} is better than the {others} ({test})"
         best = f"trial {self.winner} {'has the best mean' if row.rank == 1 else 'is the cheapest'}"
         default = " and the default config is one of them" if any(r.default and r.tied for r in self.rows) else ""
-        return f"{len(self.tied)} of {ranked} finalists are tied for best{default} ({level}, paired t, Holm); {best}"
+        return f"{len(self.tied)} of {ranked} finalists are tied for best{default} ({test}); {best}"
 
     def row(self, trial: int) -> Row:
         """The row of a search trial that is on the board."""
@@ -120,6 +122,7 @@ class Leaderboard:
             "correction": "holm",
             "replicated": self.replicated,
             "replicates": self.replicates,
+            "varies": self.varies,
             "winner": self.winner,
             "tied": self.tied,
             "headline": self.headline,
@@ -160,13 +163,15 @@ def build_leaderboard(sweep: Sweep, trials: Sequence[Trial], test_scores: Mappin
     tied = [row for row in rows if row.tied]
     winner = min(tied, key=lambda row: row.cost) if options.tie_break == "cost" else rows[0]
     used = [trial for f in full for trial in replicates[f.number]]
+    varies = any(row.p_value is not None for row in rows)
     return replace(
         board,
         rows=rows + rest,
         winner=winner.trial,
         tied=[row.trial for row in tied],
         replicates=options.seeds,
-        notes=claim_notes(sweep, used) + failure_notes(replicates, options.seeds),
+        notes=claim_notes(sweep, used, varies) + failure_notes(replicates, options.seeds),
+        varies=varies,
     )
 
 
@@ -186,6 +191,7 @@ def _ranked(
 
     ordered = sorted(full, key=key)
     scores = objective.sign * np.array([fresh[f.number] for f in ordered])  # (k, r), larger is better
+    varies = vary(scores)
     best = mean(fresh[ordered[0].number])
     rows = []
     for rank, (finalist, p_value) in enumerate(zip(ordered, worse_than_best(scores), strict=True), start=1):
@@ -199,7 +205,7 @@ def _ranked(
                 rank=rank,
                 fresh=interval,
                 difference=max(0.0, objective.sign * (best - interval.mean)),
-                p_value=float(p_value),
+                p_value=float(p_value) if varies else None,
                 tied=bool(p_value > alpha),
                 # A trial stopped early was scored at a lower fidelity: that is no optimism.
                 optimism=objective.sign * (row.search_score - interval.mean)

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from ..search import State, Sweep, Trial
 
 
-def claim_notes(sweep: Sweep, used: Sequence[Trial]) -> list[str]:
-    """What the intervals and p-values rest on; ``used`` are the replicates behind them."""
+def claim_notes(sweep: Sweep, used: Sequence[Trial], varies: bool) -> list[str]:
+    """What the intervals and p-values rest on; ``used`` are the replicates behind them, which vary or not."""
     notes = [
         "intervals and p-values come from fresh replicates alone; "
         "the search score is shown only as optimism (search score minus fresh mean)"
     ]
-    if _never_varies(sweep, used):
-        notes.append("all replicates of a config have the same score: nothing is random here, so intervals are empty")
-    if all(trial.resplit for trial in used):
+    if not varies:
+        notes.append("all replicates of a config have the same score: nothing is random here, so nothing can be tested")
+    elif all(trial.resplit for trial in used):
         notes.append(
             "replicates split one data set again and again: their training rows overlap, which makes p-values and "
             "intervals somewhat too small"
@@ -41,13 +41,6 @@ def claim_notes(sweep: Sweep, used: Sequence[Trial]) -> list[str]:
             "name one with `scorer` in objectives"
         )
     return notes
-
-
-def _never_varies(sweep: Sweep, used: Sequence[Trial]) -> bool:
-    values: dict[int | None, set[float | None]] = {}
-    for trial in used:
-        values.setdefault(trial.parent, set()).add(trial.value(sweep.objective.metric))
-    return all(len(found) == 1 for found in values.values())
 
 
 def failure_notes(replicates: Mapping[int, list[Trial]], seeds: int) -> list[str]:

@@ -76,6 +76,11 @@ def mean(values: Floats) -> float:
     return float(np.mean(values / scale)) * scale
 
 
+def vary(scores: Floats) -> bool:
+    """Whether any config scores differently in two replicates; ``scores`` has shape (k, r)."""
+    return bool(np.ptp(scores / _largest(scores), axis=1).max() > _ROUNDING)
+
+
 def _resolution(scores: Floats) -> float:
     """The smallest gap between two different scores."""
     scale = _largest(scores)

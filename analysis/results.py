@@ -114,7 +114,7 @@ class Results:
         from .tables import leaderboard_frame, reports_frame, trials_frame
 
         frames = {
-            "trials": lambda: trials_frame(self.trials, self.sweep),
+            "trials": lambda: trials_frame(self.trials, self.sweep, self.test_scores),
             "reports": lambda: reports_frame(self.trials),
             "leaderboard": lambda: leaderboard_frame(self.leaderboard()),
         }
@@ -138,10 +138,10 @@ class Results:
 
     @cached_property
     def _leaderboard(self) -> Leaderboard:
-        return build_leaderboard(self.sweep, self.trials, self._test_scores)
+        return build_leaderboard(self.sweep, self.trials, self.test_scores)
 
     @cached_property
-    def _test_scores(self) -> dict[int, float]:
+    def test_scores(self) -> dict[int, float]:
         """Score on the sealed test part by the trial whose model it is."""
         name = self.sweep.objective.known_scorer
         scores = {}

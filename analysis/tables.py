@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from ..search import Sweep, Trial
+from ..search import Phase, Sweep, Trial
 from .leaderboard import Interval, Leaderboard
 
 _TRIAL_COLUMNS = ["trial", "phase", "state", "steps", "seconds", "seed", "split", "parent", "config_id", "reason"]
 _REPORT_COLUMNS = ["trial", "phase", "step", "elapsed"]
 
 
-def trials_frame(trials: Sequence[Trial], sweep: Sweep) -> pd.DataFrame:
-    """One row per trial; inactive parameters are missing values."""
+def trials_frame(trials: Sequence[Trial], sweep: Sweep, test_scores: Mapping[int, float] | None = None) -> pd.DataFrame:
+    """One row per trial; inactive parameters are missing values.
+
+    Args:
+        test_scores: score on the sealed test part by the trial whose model it is: the value of test trials.
+    """
+    tested = test_scores or {}
     metric = _column(sweep.objective.metric, _TRIAL_COLUMNS)
     rows = [
         {
             "trial": trial.number,
             "phase": trial.phase.value,
             "state": trial.state.value,
-            metric: trial.value(sweep.objective.metric),
+            metric: tested.get(trial.parent or 0) if trial.phase is Phase.TEST else trial.value(sweep.objective.metric),
             "steps": trial.last_step,
             "seconds": trial.seconds,
             "seed": trial.seed,

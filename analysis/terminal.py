@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from rich import box
 from rich.table import Column, Table
 from rich.text import Text
 
-from ..search import State, Trial
+from ..search import Phase, State, Trial
 from ..spaces import Space
 from . import text
 from .leaderboard import Leaderboard
@@ -84,11 +84,13 @@ def best_value(results: Results) -> float | None:
     return best.fresh.mean if best.fresh else best.search_score
 
 
-def trials_table(trials: Iterable[Trial], metric: str) -> Table:
-    """One line per trial."""
+def trials_table(trials: Iterable[Trial], metric: str, test_scores: Mapping[int, float] | None = None) -> Table:
+    """One line per trial; the value of a test trial is that on the sealed test part, given by the model's trial."""
+    tested = test_scores or {}
     table = _table("trial", "phase", "state", metric, "steps", "time", "config")
     for trial in trials:
-        value = text.number(trial.value(metric))
+        test = trial.phase is Phase.TEST
+        value = text.number(tested.get(trial.parent or 0) if test else trial.value(metric))
         outcome = trial.reason or text.config_line(trial.config, list(trial.config))
         time = text.seconds(trial.seconds)
         _add(table, str(trial.number), trial.phase, trial.state, value, str(trial.last_step), time, outcome)

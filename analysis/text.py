@@ -9,6 +9,8 @@ from typing import Any
 from .ensemble import EnsembleReport
 from .leaderboard import Interval, Leaderboard, Row
 
+_LOSS = {"rmse": "squared error", "mse": "squared error", "mae": "absolute error", "log_loss": "log loss"}
+
 
 def number(value: float | None, digits: int = 4) -> str:
     """``0.9731``; a dash for what is not known."""
@@ -94,5 +96,6 @@ def ensemble_lines(ensemble: EnsembleReport) -> list[str]:
     if ensemble.gain_interval is not None:
         low, high = ensemble.gain_interval
         verdict = "" if low > 0 else " (worse)" if high < 0 else " (not distinguishable from zero)"
-        lines.append(f"gain per example: {signed(ensemble.gain)} [{signed(low)}, {signed(high)}]{verdict}")
+        unit = _LOSS.get(ensemble.metric, ensemble.metric)
+        lines.append(f"gain per example ({unit}): {signed(ensemble.gain)} [{signed(low)}, {signed(high)}]{verdict}")
     return lines

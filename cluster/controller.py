@@ -61,6 +61,7 @@ class Controller:
         self._plan: Plan
         self._running: dict[int, Trial] = {}
         self._lengths: dict[int, int | None] = {}  # reports of a full run, by trial
+        self._told_short = False
         self._ending: dict[int, State] = {}  # told to stop, and how they will have ended
         self._restarts: deque[Trial] = deque()
         self._lost: Counter[int] = Counter()  # workers that died under a trial; being stopped and resumed is no loss
@@ -214,8 +215,20 @@ class Controller:
             for part, predictions in event.predictions.items()
         ]
         self._data_id = self._data_id or event.data_id
+        self._note_short_run(trial, state)
         trial = replace(trial, state=state, resplit=event.resplit, testable=event.testable, data_id=event.data_id)
         self._close(trial, files)
+
+    def _note_short_run(self, trial: Trial, state: State) -> None:
+        """Once: a full run that makes fewer reports than the sweep says."""
+        length = self._lengths.get(trial.number)
+        short = state is State.COMPLETE and trial.phase is not Phase.TEST and trial.last_step < (length or 0)
+        if short and not self._told_short:
+            self._told_short = True
+            self._observer.message(
+                f"trial {trial.number} ended by itself after {trial.last_step} of {length} reports: fidelity.max is "
+                "the number of reports of a full run"
+            )
 
     def _on_failed(self, trial: Trial, event: Failed) -> None:
         if event.cause is Cause.WORKER_LOST and self._may_start_again(trial):

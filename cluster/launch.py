@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -45,6 +46,8 @@ class Where:
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise SweepError(f"workers must be 1 or more, got {self.workers}")
+        if self.inline and self.address is not None:
+            raise SweepError(f"inline runs trials in this process, not at {self.address}: give one of the two")
 
     def executor(self, sweep: Sweep, trainable: TrainableRef) -> Executor:
         """The executor that this describes."""
@@ -65,6 +68,13 @@ class Where:
     def folder(self) -> Path:
         """The store's folder, which need not exist."""
         return Path(self.store).expanduser() if self.store is not None else default_store()
+
+    def again(self, sweep: Sweep) -> str:
+        """How to go on with a sweep that was stopped."""
+        if not sweep.trainable:
+            return "assay.run(sweep, function, resume=True)"
+        elsewhere = self.folder.absolute() != default_store().absolute()
+        return f"`assay resume {sweep.name}{f' --store {shlex.quote(str(self.store))}' if elsewhere else ''}`"
 
     def recorded(self) -> dict[str, Sweep]:
         """The sweeps in the store by name; none when there is no store."""
@@ -92,11 +102,13 @@ def start(sweep: Sweep, trainable: TrainableRef, where: Where, observer: Observe
     """
     trainable.check()
     where.refuse_existing(sweep.name)
-    with closing(where.executor(sweep, trainable)) as executor:
-        executor.open()
+    observer = observer or Silent()
+    executor = where.executor(sweep, trainable)
+    with _opened(executor, observer) as switch:
         ledger = where.ledger(create=True)
         with _locked(ledger, sweep.name):
-            return _run(ledger, ledger.create_sweep(sweep, trainable.directory), executor, observer or Silent())
+            record = ledger.create_sweep(sweep, trainable.directory)
+            return _run(ledger, record, executor, switch, observer, where.again(sweep))
 
 
 def resume(
@@ -124,20 +136,42 @@ def resume(
         return _reported(Results(ledger, record))
     if function is None and not record.sweep.trainable:
         raise SweepError(
-            f"sweep {record.name!r} was started with a Python function: go on with "
-            "assay.run(sweep, function, resume=True)"
+            f"sweep {record.name!r} was started with a Python function: go on with {where.again(record.sweep)}"
         )
     trainable = TrainableRef(record.sweep.trainable or "", directory or record.directory, function)
     trainable.check()
-    with _locked(ledger, record.name), closing(where.executor(record.sweep, trainable)) as executor:
-        executor.open()
-        return _run(ledger, record, executor, observer or Silent())
+    observer = observer or Silent()
+    executor = where.executor(record.sweep, trainable)
+    with _locked(ledger, record.name), _opened(executor, observer) as switch:
+        return _run(ledger, record, executor, switch, observer, where.again(record.sweep))
 
 
-def _run(ledger: Ledger, record: SweepRecord, executor: Executor, observer: Observer) -> Results:
-    """All phases, with the outcome recorded. Signals are ours from here on: ``ray.init`` sets a handler of its own."""
+@contextmanager
+def _opened(executor: Executor, observer: Observer) -> Iterator[StopSwitch]:
+    """The executor, open, and signals as wishes to stop, also while it opens: an import must not be interrupted."""
     switch = StopSwitch(lambda signal: _tell(observer, _STOPPING.format(signal=signal)))
     switch.install()
+    try:
+        with closing(executor):
+            executor.open()
+            switch.install()  # ray.init has put a handler of its own
+            if switch.requested is not None:
+                raise _interrupted("stopped before the first trial; nothing was changed", switch)
+            yield switch
+    finally:
+        switch.restore()
+
+
+def _interrupted(text: str, switch: StopSwitch) -> SweepInterrupted:
+    error = SweepInterrupted(text)
+    error.exit_code = 128 + (switch.requested or 0)
+    return error
+
+
+def _run(
+    ledger: Ledger, record: SweepRecord, executor: Executor, switch: StopSwitch, observer: Observer, again: str
+) -> Results:
+    """All phases, with the outcome recorded."""
     ledger.set_state(record, "running")
     try:
         results = PhaseRunner(
@@ -150,13 +184,10 @@ def _run(ledger: Ledger, record: SweepRecord, executor: Executor, observer: Obse
         ).run()
     except SweepInterrupted as error:
         ledger.set_state(record, "stopped", str(error))
-        error.exit_code = 128 + (switch.requested or 0)
-        raise
+        raise _interrupted(f"{error}: {again} goes on", switch) from None
     except NoResultError as error:
         ledger.set_state(record, "failed", str(error))
         raise
-    finally:
-        switch.restore()
     ledger.set_state(record, "finished")
     return _reported(results.refresh())
 

@@ -113,9 +113,7 @@ class PhaseRunner:
             known = self._ledger.trials(self._record, plan.phase)
         self._controller.run(plan, known, open_trials)
         if self._stop_requested():
-            name = self._record.name
-            cure = f"`assay resume {name}`" if self._sweep.trainable else "assay.run(sweep, function, resume=True)"
-            raise SweepInterrupted(f"sweep {name!r} was stopped; nothing reported is lost: {cure} goes on")
+            raise SweepInterrupted(f"sweep {self._record.name!r} was stopped; nothing reported is lost")
 
     def _settle(self, plan: SearchPlan, open_trials: list[Trial]) -> list[Trial]:
         """End trials whose last recorded report was already answered with a stop; return the others."""

@@ -50,7 +50,8 @@ class RayExecutor:
         self._ref = trainable
         self._cpu, self._gpu = cpu, gpu
         self._workers = workers if workers is not None else most
-        local_cpus = math.ceil(max(os.cpu_count() or 1, (workers or 1) * cpu))
+        cores = os.cpu_count() or 1
+        local_cpus = math.ceil(max(cores, (workers or 1) * min(cpu, cores)))
         self._connection = RayConnection(address, local_cpus, trainable.directory)
         self._joining: dict[Any, Any] = {}  # future of its load -> worker
         self._failed_starts = 0

@@ -22,11 +22,11 @@ class StopSwitch:
         self.requested: signal.Signals | None = None
 
     def install(self) -> None:
-        """Take over the signals. To be called after ``ray.init``, which sets a handler of its own."""
+        """Take over the signals; again after somebody else did. What was there first is restored."""
         if threading.current_thread() is not threading.main_thread():
             return  # only the main thread can have handlers; without them signals act as usual
         for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._handle)
+            self._before.setdefault(number, signal.signal(number, self._handle))
 
     def restore(self) -> None:
         """Give the signals back."""

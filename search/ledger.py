@@ -119,11 +119,14 @@ class Ledger:
         Raises:
             SweepExistsError: when it is taken.
         """
-        if name in self._names():
-            raise SweepExistsError(
-                f"sweep {name!r} is already in {self.store}: `assay resume {name}` goes on with it, "
-                f"`--name {name}-2` or `--new` starts another"
-            )
+        if name not in self._names():
+            return
+        another = f"`--name {name}-2` or `--new` starts another"
+        if self.sweep(name).state == "failed":
+            raise SweepExistsError(f"sweep {name!r} is already in {self.store}, and all its trials failed: {another}")
+        raise SweepExistsError(
+            f"sweep {name!r} is already in {self.store}: `assay resume {name}` goes on with it, {another}"
+        )
 
     def sweeps(self) -> list[SweepRecord]:
         """All sweeps, oldest first."""

@@ -287,7 +287,7 @@ def test_ctrl_c_outside_of_a_sweep(given: Any, monkeypatch: pytest.MonkeyPatch) 
         raise KeyboardInterrupt
 
     monkeypatch.setattr("assay.analysis.load", interrupted)
-    assert given.mistakes(130, "show", "bowl") == ["stopped; what was reported is kept: `assay resume NAME` goes on"]
+    assert given.mistakes(130, "show", "bowl") == ["stopped at once; `assay list` shows what can be resumed"]
 
 
 def test_a_sweep_that_somebody_else_runs(ran: Any) -> None:

@@ -155,3 +155,11 @@ def test_extreme_scores_stay_json(recorder: Callable[..., Recorder], tmp_path: P
     made.test(model, [[0.5, 0.5]], [0])
     made.results().export(tmp_path)
     assert manifest(tmp_path)["result"]["test"]["low"] is None
+
+
+def test_no_file_of_an_earlier_bundle_stays(finished: Results, tmp_path: Path) -> None:
+    best = tmp_path / "best"
+    finished.export(best)
+    (best / "own.txt").write_text("mine")
+    finished.export(best, ("json",), trial=0)
+    assert sorted(path.name for path in best.iterdir()) == ["config.json", "manifest.json", "own.txt"]

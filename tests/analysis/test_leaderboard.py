@@ -199,6 +199,7 @@ def test_keys_of_the_json_are_stable(finished: Results) -> None:
         "correction",
         "replicated",
         "replicates",
+        "varies",
         "winner",
         "tied",
         "headline",
@@ -292,3 +293,15 @@ def test_alpha_widens_the_intervals_and_the_tied_set(recorder: Callable[..., Any
 def test_html(finished: Results) -> None:
     assert finished.leaderboard()._repr_html_().startswith("<table")
     assert finished._repr_html_().count("<tr") == 4
+
+
+def test_replicates_that_never_vary_prove_nothing(recorder: Callable[..., Any]) -> None:
+    made = recorder(**TWO)
+    for value in (0.9, 0.8):
+        made.replicate(made.search([value]), [value] * 3)
+    board = made.results().leaderboard()
+    assert not board.varies
+    assert board.headline == "trial 0 is better than the other finalist (replicates do not vary: no test)"
+    assert [row.p_value for row in board.rows] == [None, None]
+    assert [row.tied for row in board.rows] == [True, False]
+    assert any("nothing is random here, so nothing can be tested" in note for note in board.notes)

@@ -116,7 +116,7 @@ def test_with_an_ensemble(recorder: Callable[..., Recorder]) -> None:
         made.predict(made.search([0.5]), "validation", values, targets)
     read = page(made.results())
     assert "members:" in read.text
-    assert "gain per example:" in read.text
+    assert "gain per example (" in read.text
 
 
 def test_hostile_names_are_text(recorder: Callable[..., Recorder]) -> None:

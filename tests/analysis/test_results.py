@@ -103,7 +103,8 @@ def test_trials_table(finished: Results) -> None:
     assert frame["accuracy"].dtype == frame["param.lr"].dtype == "float64"
     assert frame["trial"].dtype == frame["steps"].dtype == "int64"
     assert frame.loc[1, ["phase", "state", "accuracy", "steps"]].tolist() == ["search", "complete", 0.95, 2]
-    assert frame.loc[frame["phase"] == "test", "accuracy"].isna().all()
+    test = frame[frame.phase == "test"]
+    assert list(test.accuracy) == [finished.test_scores[parent] for parent in test.parent], "the sealed scores"
 
 
 def test_reports_table(finished: Results) -> None:

@@ -138,7 +138,7 @@ def test_ensemble_lines() -> None:
     first, second, third = text.ensemble_lines(ensemble())
     assert first == "members: 75 % trial 1, 25 % trial 3"
     assert second == "accuracy, cross-fitted: 0.9000; best single model chosen the same way: 0.8800"
-    assert third == "gain per example: +0.0200 [+0.0100, +0.0300]"
+    assert third == "gain per example (accuracy): +0.0200 [+0.0100, +0.0300]"
     assert text.ensemble_lines(ensemble(weights={4: 1.0})) == ["no mixture of the 9 candidates beats trial 4 alone"]
     assert len(text.ensemble_lines(ensemble(gain=None, gain_interval=None))) == 2
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import assay
-from assay.cluster import Where, resume
+from assay.cluster import InlineExecutor, Where, resume
 from assay.cluster.stop_switch import StopSwitch
 from assay.search import Ledger, State, Sweep
 from assay.spaces import NotFoundError, SweepError, SweepExistsError, SweepInterrupted, TrainableError
@@ -176,3 +176,31 @@ def test_the_switch_does_nothing_in_a_thread() -> None:
     thread.join()
     assert signal.getsignal(signal.SIGINT) is before
     switch.restore()
+
+
+def test_a_wish_to_stop_while_workers_start_is_heard(
+    tmp_path: Path, sweep_of: Callable[..., Sweep], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = InlineExecutor.open
+
+    def interrupted(self: InlineExecutor) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        opened(self)
+
+    monkeypatch.setattr(InlineExecutor, "open", interrupted)
+    with pytest.raises(SweepInterrupted, match="stopped before the first trial") as caught:
+        run(sweep_of(), generator, tmp_path)
+    assert caught.value.exit_code == 130
+    assert not (tmp_path / "ledger.db").exists()
+
+
+def test_how_to_go_on_names_the_store(tmp_path: Path, sweep_of: Callable[..., Sweep]) -> None:
+    by_name = sweep_of().model_copy(update={"trainable": "train.py:train"})
+    assert Where(tmp_path).again(by_name) == f"`assay resume small --store {tmp_path}`"
+    assert Where().again(by_name) == "`assay resume small`"
+    assert Where().again(sweep_of().model_copy(update={"trainable": None})).startswith("assay.run(sweep, function")
+
+
+def test_inline_and_an_address_exclude_each_other() -> None:
+    with pytest.raises(SweepError, match="give one of the two"):
+        Where(inline=True, address="auto")
