@@ -203,3 +203,15 @@ def test_links_lead_somewhere(path: Path) -> None:
     for target in targets:
         if not target.startswith(("http://", "https://", "#")):
             assert (path.parent / target.partition("#")[0]).exists(), target
+
+
+def test_the_leaderboard_is_one_as_printed() -> None:
+    assert "@@" not in README, "a placeholder was left"
+    block = next(text for text in re.findall(r"```text\n(.*?)```", README, re.DOTALL) if "rank" in text)
+    rows = [line.split() for line in block.splitlines() if "±" in line and line[1].isdigit()]
+    assert [int(row[0]) for row in rows] == list(range(1, len(rows) + 1))
+    means = [float(row[row.index("±") - 1]) for row in rows]
+    assert means == sorted(means, reverse=True)
+    tied = sum("yes" in row for row in rows)
+    assert f"{tied} of {len(rows)} finalists are tied for best (95 %, paired t, Holm)" in block
+    assert any("default" in row for row in rows)
