@@ -36,13 +36,19 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def version(
-    show_version: Annotated[bool, typer.Option("--version", help="Show the version.", is_eager=True)] = False,
-) -> None:
-    if show_version:
+def _show_version(wanted: bool) -> None:
+    if wanted:
         print(f"assay {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """What goes before a command."""
 
 
 File = Annotated[Path, typer.Argument(help="Sweep file (YAML or JSON).", show_default=False)]
@@ -346,6 +352,8 @@ def _display() -> Any:
 def _where(store: Path | None, workers: int | None = None, address: str | None = None, inline: bool = False) -> Where:
     from .cluster.launch import Where
 
+    if inline and address in (os.environ.get("ASSAY_ADDRESS"), os.environ.get("RAY_ADDRESS")):
+        address = None  # a habit of this shell, not a wish for this run
     return Where(store, workers, address, inline)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from assay import __version__ as assay_version
 from assay.search import Ledger
 
 TRAIN = """
@@ -332,3 +333,20 @@ def test_the_sweep_outlives_a_killed_process(finished: Path, tmp_path: Path) -> 
     assert json.loads(assay(tmp_path, "list", "--json").stdout)["sweeps"][0]["state"] == "interrupted"
     assert assay(tmp_path, "show", "bowl", "77").returncode == 4
     assert assay(tmp_path, "list", "--format").returncode == 2
+
+
+def test_inline_wins_over_an_address_of_the_environment(
+    tmp_path: Path, cli: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from assay.cli import _where
+    from assay.spaces import SweepError
+
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.5:6379")
+    assert _where(tmp_path, address="10.0.0.5:6379", inline=True).address is None
+    with pytest.raises(SweepError, match="give one of the two"):
+        _where(tmp_path, address="10.0.0.6:6379", inline=True)
+
+
+def test_version(cli: Any) -> None:
+    done = cli("--version")
+    assert (done.code, done.out, done.err) == (0, f"assay {assay_version}\n", "")
