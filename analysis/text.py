@@ -21,7 +21,7 @@ def number(value: float | None, digits: int = 4) -> str:
 
 def signed(value: float | None) -> str:
     """``+0.0123``."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:+.4f}"
+    return "–" if value is None or not math.isfinite(value) else f"{round(value, 4) + 0.0:+.4f}"
 
 
 def interval(value: Interval | None) -> str:

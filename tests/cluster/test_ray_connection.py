@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import filelock
 import pytest
 
 from assay.cluster import RayExecutor
@@ -160,3 +161,23 @@ def test_the_commands_of_a_job() -> None:
     assert job.watch == "ray job logs --address http://head:8265 --follow assay-small-1"
     assert job.stop == "ray job stop --address http://head:8265 assay-small-1"
     assert job.results == "assay leaderboard small --store ~/results"
+
+
+def test_only_our_own_left_over_folders_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from assay.cluster import ray_connection
+
+    monkeypatch.setattr(ray_connection.tempfile, "gettempdir", lambda: str(tmp_path))
+    for name, mark in {"assay-2024-backup": "data", "assay-dead": "assay-driver.lock", "assay-alive": "none"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / mark).touch()
+    (tmp_path / "assay-4194303-x").symlink_to("nowhere")
+    alive = filelock.FileLock(str(tmp_path / "assay-alive" / "assay-driver.lock"))
+    with alive:
+        ray_connection._remove_left_over()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["assay-2024-backup", "assay-4194303-x", "assay-alive"]
+
+
+def test_a_word_with_token_in_it_is_no_matter_of_tokens() -> None:
+    error = cluster_error("auto", RuntimeError("Package size of /home/me/tokenizer exceeds the limit"))
+    assert "tokenizer exceeds the limit" in str(error)
+    assert "wants a token" not in str(error)

@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from assay.cluster import Controller, RayExecutor, SearchPlan, Silent
+from assay.cluster import Controller, RayExecutor, SearchPlan, Silent, ray_executor
 from assay.search import Ledger, State, Sweep
 from assay.spaces import ClusterError
 from assay.trainables import Cause, Event, Failed, Reported, TrainableRef, TrialSpec
@@ -102,6 +102,38 @@ def test_the_controller_goes_on_after_a_lost_worker(
     assert [report.step for report in first.reports] == [1, 2, 3, 4]
     assert first.reports[1].metrics["pid"] != first.reports[2].metrics["pid"]
     assert (second.state, second.attempts) == (State.COMPLETE, 1)
+
+
+def test_a_busy_cluster_means_fewer_places_not_a_hang(
+    ray_executors: Callable[..., RayExecutor], ref: TrainableRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_executor, "_GRACE_SECONDS", 1.0)
+    others = ray_executors(ref, workers=3)  # of four places
+    others.open()
+    executor = ray_executors(ref, workers=2)
+    executor.open()
+    assert executor.capacity == 1
+    executor.start(TrialSpec(1, {"x": 1.0}, "score", max_steps=2))
+    assert isinstance(wait(executor), Reported)
+    others.close()
+    deadline = time.monotonic() + 60
+    while executor.capacity < 2:  # the second joins when there is room
+        assert time.monotonic() < deadline
+        executor.wait(1.0)
+    executor.close()
+
+
+def test_when_no_worker_can_be_placed_it_is_said(
+    ray_executors: Callable[..., RayExecutor], ref: TrainableRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = ray_executors(ref, workers=4)
+    others.open()
+    monkeypatch.setattr(ray_executor, "_PLACEMENT_SECONDS", 1.0)
+    executor = ray_executors(ref, workers=1)
+    with pytest.raises(ClusterError, match="no worker was placed within 1 s: the cluster is busy"):
+        executor.open()
+    executor.close()
+    others.close()
 
 
 @pytest.mark.parametrize(
