@@ -11,24 +11,9 @@ import pytest
 from assay.search import Sweep, read_sweep
 from assay.spaces import Categorical, Float, SweepError
 
+from .conftest import BASE, replaced
+
 SWEEPS = Path(__file__).parent / "sweeps"
-
-BASE = """\
-name: hello
-trainable: train.py:train
-objectives:
-  - {metric: accuracy, goal: maximize}
-parameters:
-  lr: loguniform(1e-5, 1e-1)
-  optimizer: [adam, sgd]
-budget: {trials: 20}
-"""
-
-
-def replaced(old: str, new: str) -> str:
-    """The good file with one change."""
-    assert BASE.count(old) == 1
-    return BASE.replace(old, new)
 
 
 def refusal(path: str | Path) -> str:

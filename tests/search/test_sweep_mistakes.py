@@ -9,23 +9,7 @@ import pytest
 from assay.search import read_sweep
 from assay.spaces import SweepError
 
-BASE = """\
-name: hello
-trainable: train.py:train
-objectives:
-  - {metric: accuracy, goal: maximize}
-parameters:
-  lr: loguniform(1e-5, 1e-1)
-  optimizer: [adam, sgd]
-budget: {trials: 20}
-"""
-
-
-def replaced(old: str, new: str) -> str:
-    """The good file with one change."""
-    assert BASE.count(old) == 1
-    return BASE.replace(old, new)
-
+from .conftest import BASE, replaced
 
 MISTAKES: list[tuple[str, str, list[str]]] = [
     ("unknown section", BASE + "serach: tpe\n", ["9:1: serach: unknown key 'serach' (did you mean 'searcher'?)"]),
