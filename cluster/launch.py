@@ -8,11 +8,11 @@ import shlex
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..analysis import Results
-from ..search import Ledger, Sweep, SweepRecord
+from ..search import Ledger, State, Sweep, SweepRecord
 from ..search.store import default_store
 from ..search.sweep_lock import SweepLock
 from ..spaces import NoResultError, SweepError, SweepInterrupted
@@ -121,6 +121,8 @@ def resume(
 ) -> Results:
     """Go on with a sweep that was stopped or killed; a finished one is only reported again.
 
+    Where no trial gave a score, all that failed are tried again: the cause may have been mended.
+
     Args:
         function: the training function, when the sweep was started with a Python function.
         directory: where the training function is now; where it was when None.
@@ -143,6 +145,8 @@ def resume(
     observer = observer or Silent()
     executor = where.executor(record.sweep, trainable)
     with _locked(ledger, record.name), _opened(executor, observer) as switch:
+        if record.state == "failed":
+            _try_again(ledger, record)
         return _run(ledger, record, executor, switch, observer, where.again(record.sweep))
 
 
@@ -160,6 +164,12 @@ def _opened(executor: Executor, observer: Observer) -> Iterator[StopSwitch]:
             yield switch
     finally:
         switch.restore()
+
+
+def _try_again(ledger: Ledger, record: SweepRecord) -> None:
+    for trial in ledger.trials(record):
+        if trial.state is State.FAILED:
+            ledger.update_trial(record, replace(trial, state=State.PENDING, ended=None, reason="", detail=""))
 
 
 def _interrupted(text: str, switch: StopSwitch) -> SweepInterrupted:

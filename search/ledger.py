@@ -121,11 +121,11 @@ class Ledger:
         """
         if name not in self._names():
             return
-        another = f"`--name {name}-2` or `--new` starts another"
-        if self.sweep(name).state == "failed":
-            raise SweepExistsError(f"sweep {name!r} is already in {self.store}, and all its trials failed: {another}")
+        failed = self.sweep(name).state == "failed"
+        how = "tries its failed trials again" if failed else "goes on with it"
         raise SweepExistsError(
-            f"sweep {name!r} is already in {self.store}: `assay resume {name}` goes on with it, {another}"
+            f"sweep {name!r} is already in {self.store}: `assay resume {name}` {how}, "
+            f"`--name {name}-2` or `--new` starts another"
         )
 
     def sweeps(self) -> list[SweepRecord]:

@@ -147,6 +147,18 @@ def test_no_trial_gives_a_score(given: Any, function: str, words: list[str]) -> 
     assert ("Traceback" in shown.out) == (function == "raising")
     assert "ValueError: x is\nbad" in shown.out or function != "raising"
     assert given("report", "bowl").code == 0
+    [taken] = given.mistakes(2, "run", "sweep.yaml", "--inline")
+    assert "`assay resume bowl` tries its failed trials again" in taken
+
+
+def test_what_failed_is_tried_again_when_the_cause_is_mended(given: Any) -> None:
+    functions(given, "raising")
+    given.mistakes(3, "run", "sweep.yaml", "--inline")
+    given.write(train_py="def raising(config, trial):\n    return {'loss': config['x'] + trial.seed % 7 / 100}")
+    assert given("resume", "bowl", "--inline").code == 0
+    trials = [trial for trial in given("show", "bowl", "--json").json["trials"] if trial["phase"] == "search"]
+    assert [trial["trial"] for trial in trials] == [0, 1, 2]
+    assert {(trial["state"], trial["reason"], trial["attempts"]) for trial in trials} == {("complete", "", 2)}
 
 
 def test_a_cluster_that_does_not_answer(given: Any) -> None:
