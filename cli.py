@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shlex
 import sys
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
@@ -89,6 +88,7 @@ def run(
 ) -> None:
     """Search, replicate the finalists, test them, report. Ctrl-C once stops gracefully."""
     from .cluster.launch import start
+    from .search.store import near
 
     if new and resume:
         raise UsageError("--new starts another sweep, --resume goes on with the recorded one: give one of them")
@@ -105,7 +105,7 @@ def run(
     if new:
         sweep = sweep.model_copy(update={"name": _free_name(sweep.name, recorded)})
     where.refuse_existing(sweep.name)
-    _note(f"sweep {sweep.name!r} in {_near(where.folder.absolute())}")
+    _note(f"sweep {sweep.name!r} in {near(where.folder.absolute())}")
     with _display() as display, redirect_stdout(sys.stderr):
         results = start(sweep, ref, where, display)
     _finish(results)
@@ -398,23 +398,11 @@ def _resume(name: str, where: Where, directory: str | None = None) -> None:
 
 
 def _finish(results: Results) -> None:
+    from .search.store import as_words, near
+
     _print_leaderboard(results)
-    words = _words(results)
-    _note(f"\nreport: {_near(results.folder / 'report.html')}\nnext:   assay export {words}   |   assay show {words}")
-
-
-def _words(results: Results) -> str:
-    """The sweep as a command has to name it here."""
-    from .search.store import default_store
-
-    store = results.ledger.store
-    at_default = store == default_store().absolute()
-    return results.record.name if at_default else f"{results.record.name} --store {shlex.quote(_near(store))}"
-
-
-def _near(path: Path) -> str:
-    """Relative to the current folder when it is inside it."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+    words = as_words(results.record.name, results.ledger.store)
+    _note(f"\nreport: {near(results.folder / 'report.html')}\nnext:   assay export {words}   |   assay show {words}")
 
 
 def _print_leaderboard(results: Results) -> None:
@@ -455,7 +443,7 @@ def _show_trial(trial: Trial, results: Results, as_json: bool) -> None:
         return
     from .analysis import text
     from .analysis.yaml_writer import dump_yaml
-    from .search.store import OUTPUT, trial_folder
+    from .search.store import OUTPUT, near, trial_folder
 
     facts = {"seed": trial.seed, "split": trial.split, "attempts": trial.attempts, "repeats trial": trial.parent}
     print(f"trial {trial.number} of {results.record.name}: {trial.phase}, {trial.state}, {text.seconds(trial.seconds)}")
@@ -465,7 +453,7 @@ def _show_trial(trial: Trial, results: Results, as_json: bool) -> None:
         print(f"step {line.step}: {_line(line.metrics)}")
     printed = trial_folder(results.ledger.store, results.record.name, trial.number) / OUTPUT
     if printed.exists():
-        print(f"\nprinted: {_near(printed)}")
+        print(f"\nprinted: {near(printed)}")
     if trial.reason:
         print(f"\n{trial.reason}\n{trial.detail}".rstrip())
 

@@ -52,7 +52,7 @@ def _context(results: Results) -> dict[str, Any]:
     from .plots import plot_history, plot_leaderboard, to_svg
 
     board, ensemble = results.leaderboard(), results.ensemble()
-    scored = any(t.reports and t.state is not State.FAILED for t in results.phase(Phase.SEARCH))
+    scored = results.scored
     return {
         "name": results.record.name,
         "description": results.sweep.description,

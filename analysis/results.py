@@ -86,13 +86,18 @@ class Results:
         ranked = rank_search(self.trials, self.sweep.objective)
         return next((trial for trial in ranked if trial.number == winner), ranked[0])
 
+    @property
+    def scored(self) -> bool:
+        """Whether some trial of the search has a score."""
+        return bool(rank_search(self.trials, self.sweep.objective))
+
     def require_a_score(self) -> None:
         """Nothing, when some trial of the search has a score.
 
         Raises:
             NoResultError: otherwise, with the most common reason.
         """
-        if not rank_search(self.trials, self.sweep.objective):
+        if not self.scored:
             why = _most_common_reason(self.trials)
             raise NoResultError(f"sweep {self.record.name!r} has no trial with a score{why}")
 

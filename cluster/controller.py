@@ -9,7 +9,7 @@ from functools import reduce
 
 from ..search import Artifact, Decision, Ledger, Phase, Report, State, SweepRecord, Trial
 from ..search.store import trial_folder
-from ..trainables import Cause, Event, Failed, Finished, Reported, TrialSpec
+from ..trainables import OTHER_DATA, Cause, Event, Failed, Finished, Reported, TrialSpec
 from .executor import Executor
 from .files import write_predictions
 from .plan import Plan
@@ -17,10 +17,6 @@ from .progress import Observer, Progress
 
 _WAIT_SECONDS = 0.5
 _STARTS_AFTER_LOST_WORKERS = 3
-_OTHER_DATA = (
-    "split: targets, their order or the shares differ from those of another trial, so the sealed test part would be "
-    "another one: load the same data in the same order in every trial, whatever the config"
-)
 
 
 class Controller:
@@ -207,7 +203,7 @@ class Controller:
 
     def _on_finished(self, trial: Trial, event: Finished) -> None:
         if event.data_id and event.data_id != (self._data_id or event.data_id):
-            self._on_failed(trial, Failed(trial.number, Cause.EXCEPTION, _OTHER_DATA))
+            self._on_failed(trial, Failed(trial.number, Cause.EXCEPTION, OTHER_DATA))
             return
         state = self._ending.pop(trial.number, State.COMPLETE)
         files = [

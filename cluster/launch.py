@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import shlex
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from ..analysis import Results
 from ..search import Ledger, State, Sweep, SweepRecord
-from ..search.store import default_store
+from ..search.store import as_words, default_store
 from ..search.sweep_lock import SweepLock
 from ..spaces import NoResultError, SweepError, SweepInterrupted
 from ..trainables import Trainable, TrainableRef
@@ -73,8 +72,7 @@ class Where:
         """How to go on with a sweep that was stopped."""
         if not sweep.trainable:
             return "assay.run(sweep, function, resume=True)"
-        elsewhere = self.folder.absolute() != default_store().absolute()
-        return f"`assay resume {sweep.name}{f' --store {shlex.quote(str(self.store))}' if elsewhere else ''}`"
+        return f"`assay resume {as_words(sweep.name, self.folder)}`"
 
     def recorded(self) -> dict[str, Sweep]:
         """The sweeps in the store by name; none when there is no store."""

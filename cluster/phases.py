@@ -63,8 +63,9 @@ class PhaseRunner:
             sweep.scheduler.build(sweep.objective, sweep.granted, scheduler_seed(sweep.seed)),
             known,
         )
-        self._run(plan, known)
-        if not any(trial.reports and trial.state is not State.FAILED for trial in self._results().phase(Phase.SEARCH)):
+        self._settle(plan, known)
+        self._run(plan, self._ledger.trials(self._record, Phase.SEARCH))
+        if not self._results().scored:
             raise NoResultError(self._why_nothing(plan))
         if plan.total is not None and sweep.budget.trials is not None and plan.total < sweep.budget.trials:
             self._observer.message(f"no config that is new was found any more: the search ends after {plan.total}")
@@ -107,24 +108,16 @@ class PhaseRunner:
         self._run(FixedPlan(phase, new, recorded=len(known)), known)
 
     def _run(self, plan: Plan, known: list[Trial]) -> None:
-        open_trials = [trial for trial in known if not trial.state.over]
-        if isinstance(plan, SearchPlan):
-            open_trials = self._settle(plan, open_trials)
-            known = self._ledger.trials(self._record, plan.phase)
-        self._controller.run(plan, known, open_trials)
+        self._controller.run(plan, known, [trial for trial in known if not trial.state.over])
         if self._stop_requested():
             raise SweepInterrupted(f"sweep {self._record.name!r} was stopped; nothing reported is lost")
 
-    def _settle(self, plan: SearchPlan, open_trials: list[Trial]) -> list[Trial]:
-        """End trials whose last recorded report was already answered with a stop; return the others."""
-        going_on = []
-        for trial in open_trials:
+    def _settle(self, plan: SearchPlan, known: list[Trial]) -> None:
+        """End open trials whose last recorded report was already answered with a stop."""
+        for trial in known:
             full = self._sweep.granted is not None and trial.last_step >= self._sweep.granted.max
-            if plan.last_decision.get(trial.number) is Decision.STOP and not full:
+            if not trial.state.over and plan.last_decision.get(trial.number) is Decision.STOP and not full:
                 self._controller.settle(plan, trial)
-            else:
-                going_on.append(trial)
-        return going_on
 
     def _results(self) -> Results:
         return Results(self._ledger, self._ledger.sweep(self._record.name))

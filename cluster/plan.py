@@ -65,7 +65,7 @@ class SearchPlan:
         self._taken: set[Config] = set()
         self._exhausted = False
         self._scored = False
-        self._failures: list[str] = []
+        self._failures = 0
         self.last_decision: dict[int, Decision] = {}
         self._replay(trials)
 
@@ -105,7 +105,7 @@ class SearchPlan:
 
     def on_end(self, trial: Trial) -> None:
         if trial.state is State.FAILED:
-            self._failures.append(trial.reason)
+            self._failures += 1
         if trial.state is not State.STOPPED:
             value = None if trial.state is State.FAILED else trial.value(self._metric)
             self._scheduler.on_end(trial.number, trial.last_step, value)
@@ -113,7 +113,7 @@ class SearchPlan:
 
     @property
     def _hopeless(self) -> bool:
-        return not self._scored and len(self._failures) >= _FAILURES_BEFORE_GIVING_UP
+        return not self._scored and self._failures >= _FAILURES_BEFORE_GIVING_UP
 
     def _out_of_time(self, elapsed: float) -> bool:
         limit = self._sweep.budget.time
@@ -133,7 +133,7 @@ class SearchPlan:
                 self.on_end(trial)
             else:
                 self.on_start(trial)
-        self._failures = []  # a resumed sweep gets a new chance: the cause may have been mended
+        self._failures = 0  # a resumed sweep gets a new chance: the cause may have been mended
 
 
 class FixedPlan:

@@ -4,10 +4,11 @@ from .handle import TrialHandle
 from .metrics import MetricError, clean_metrics
 from .session import Session
 from .spec import Cause, Event, Failed, Finished, Predictions, Reported, TrialSpec
-from .splits import Split
+from .splits import OTHER_DATA, Split
 from .trainable import Trainable, TrainableRef
 
 __all__ = [
+    "OTHER_DATA",
     "Cause",
     "Event",
     "Failed",

@@ -13,7 +13,7 @@ import numpy as np
 from ..spaces import TrainableError
 from .predictions import as_predictions
 from .spec import Predictions, TrialSpec
-from .splits import Split, as_targets, fingerprint, is_classes, row_count, split_indices, take
+from .splits import OTHER_DATA, Split, as_targets, fingerprint, is_classes, row_count, split_indices, take
 
 _CHECKPOINTS_KEPT = 2
 
@@ -97,10 +97,7 @@ class TrialHandle:
 
     def _check_same_data(self, data_id: str) -> None:
         if data_id != (self.data_id or self._spec.data_id or data_id):
-            raise TrainableError(
-                "split: targets, their order or the shares differ from an earlier call, so the sealed test part would "
-                "be another one: load the same data in the same order in every trial, whatever the config"
-            )
+            raise TrainableError(OTHER_DATA)
         self.data_id = data_id
 
     def report(self, metrics: Mapping[str, Any] | None = None, /, **more: Any) -> None:

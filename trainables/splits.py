@@ -16,6 +16,13 @@ _FEWEST_TO_STRATIFY = 5
 _ROUNDING = 1e-9  # 0.1 * 30 is 3.0000000000000004 rows
 
 
+OTHER_DATA = (
+    "split: targets, their order or the shares differ from an earlier call or another trial, so the sealed test part "
+    "would be another one: load the same data in the same order in every trial, whatever the config"
+)
+"""Why a trial fails that splits other data than the others."""
+
+
 @dataclass(frozen=True)
 class Split:
     """What a trial may train and choose on; it holds no row of the sealed test part.
