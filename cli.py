@@ -53,8 +53,13 @@ def options(
 File = Annotated[Path, typer.Argument(help="Sweep file (YAML or JSON).", show_default=False)]
 Name = Annotated[str, typer.Argument(help="Name of a sweep; @last is the newest.", show_default=False)]
 Store = Annotated[
-    Path | None,
-    typer.Option("--store", envvar="ASSAY_STORE", help="Folder of results; default assay-results.", show_default=False),
+    str | None,
+    typer.Option(
+        "--store",
+        envvar="ASSAY_STORE",
+        help="Folder of results, or postgresql://user@host/database; default assay-results.",
+        show_default=False,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Trials = Annotated[int | None, typer.Option("--trials", min=1, help="Trials of the search.", show_default=False)]
@@ -105,7 +110,7 @@ def run(
     if new:
         sweep = sweep.model_copy(update={"name": _free_name(sweep.name, recorded)})
     where.refuse_existing(sweep.name)
-    _note(f"sweep {sweep.name!r} in {near(where.folder.absolute())}")
+    _note(f"sweep {sweep.name!r} in {near(where.place)}")
     with _display() as display, redirect_stdout(sys.stderr):
         results = start(sweep, ref, where, display)
     _finish(results)
@@ -349,7 +354,7 @@ def _display() -> Any:
     return display_for(Console(stderr=True))
 
 
-def _where(store: Path | None, workers: int | None = None, address: str | None = None, inline: bool = False) -> Where:
+def _where(store: str | None, workers: int | None = None, address: str | None = None, inline: bool = False) -> Where:
     from .cluster.launch import Where
 
     if inline and address in (os.environ.get("ASSAY_ADDRESS"), os.environ.get("RAY_ADDRESS")):
@@ -357,7 +362,7 @@ def _where(store: Path | None, workers: int | None = None, address: str | None =
     return Where(store, workers, address, inline)
 
 
-def _results(name: str, store: Path | None) -> Results:
+def _results(name: str, store: str | None) -> Results:
     from .analysis import load
 
     return load(name, store)
@@ -401,7 +406,7 @@ def _finish(results: Results) -> None:
     from .search.store import as_words, near
 
     _print_leaderboard(results)
-    words = as_words(results.record.name, results.ledger.store)
+    words = as_words(results.record.name, results.ledger.place)
     _note(f"\nreport: {near(results.folder / 'report.html')}\nnext:   assay export {words}   |   assay show {words}")
 
 
@@ -415,10 +420,8 @@ def _print_leaderboard(results: Results) -> None:
 
 def _state(results: Results) -> str:
     """The recorded state; a sweep that nobody runs any more was interrupted."""
-    from .search.sweep_lock import SweepLock
-
     state = results.record.state
-    return "interrupted" if state == "running" and not SweepLock(results.folder).held else state
+    return "interrupted" if state == "running" and not results.ledger.lock(results.record.name).held else state
 
 
 def _sweep_dict(results: Results, best: float | None) -> dict[str, Any]:

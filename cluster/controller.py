@@ -1,34 +1,60 @@
-"""The only loop: start, report, record, decide, record. It knows no Ray, and time is an argument."""
+"""The only loop: ask, start, report, record, decide, tell. It knows no Ray, and time is an argument."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import reduce
+from functools import partial
 
-from ..search import Artifact, Decision, Ledger, Phase, Report, State, SweepRecord, Trial
-from ..search.store import trial_folder
+from ..search import (
+    Artifact,
+    Decision,
+    Drop,
+    EventKind,
+    Exploit,
+    Ledger,
+    Phase,
+    Report,
+    State,
+    SweepRecord,
+    Trial,
+)
+from ..search.journal import Event as JournalEvent
+from ..search.store import TRIALS
 from ..trainables import OTHER_DATA, Cause, Event, Failed, Finished, Reported, TrialSpec
 from .executor import Executor
 from .files import write_predictions
-from .plan import Plan
+from .open_trial import OpenTrial
+from .plan import Plan, Request
 from .progress import Observer, Progress
+from .retention import Retention
+from .wish import Wish
 
-_WAIT_SECONDS = 0.5
-_STARTS_AFTER_LOST_WORKERS = 3
+_POLL_SECONDS = 0.5
+_SHOW_SECONDS = 0.1
+_THINKING_SECONDS = 0.005
+_NO_CHECKPOINT = (
+    "trials go on from each other's checkpoints here: call trial.save_checkpoint before each report "
+    "(and leave checkpoints.every above 0)"
+)
 
 
 class Controller:
     """Works off one plan after the other on an executor, recording everything before it acts on it.
 
+    Each round takes in the events there are, decides, fills free places, makes all of it durable in one commit, and
+    only then acts.
+
     Args:
         ledger, record: where the sweep is recorded; this is its only writer.
-        executor: open; at most one trial per place.
+        executor: open.
         clock: seconds, monotonic.
-        stop_requested: asked after every event; once true, nothing is started, and running trials end at their next
-            report, to be resumed later.
+        wish: asked in every round; what a person wants of the sweep.
         observer: is told what happens.
+        lazy: for simulated time: leave out commits that nothing outside can outrun.
+        checkpoints: folder or URL of the checkpoints of all sweeps; beside the ledger when None.
     """
 
     def __init__(
@@ -38,138 +64,245 @@ class Controller:
         executor: Executor,
         *,
         clock: Callable[[], float],
-        stop_requested: Callable[[], bool],
+        wish: Callable[[], Wish] = lambda: Wish.NONE,
         observer: Observer,
+        lazy: bool = False,
+        checkpoints: str | None = None,
     ) -> None:
         self._ledger = ledger
         self._record = record
+        self._sweep = record.sweep
+        self._journal = ledger.journal(record, lazy=lazy)
         self._executor = executor
         self._clock = clock
-        self._stop_requested = stop_requested
+        self._wish = wish
         self._observer = observer
+        self._metric = record.sweep.objective.metric
         self._objective = record.sweep.objective
         self._fidelity = record.sweep.granted
+        self._retention = Retention(record, ledger.store, checkpoints, deletes=not lazy)
+        self._folders = str(ledger.store / record.name / TRIALS)
         trials = ledger.trials(record)
         self._next_number = 1 + max((trial.number for trial in trials), default=-1)
-        self._order = 1 + max((_last_order(trial) for trial in trials), default=-1)
+        last = max((_last_order(trial) for trial in trials), default=-1)
+        self._order = 1 + max([last, *(event.order for event in ledger.events(record))])
         self._elapsed_before = max((r.elapsed for t in trials for r in t.reports), default=0.0)
         self._data_id = next((trial.data_id for trial in trials if trial.data_id), "")
         self._plan: Plan
-        self._running: dict[int, Trial] = {}
-        self._lengths: dict[int, int | None] = {}  # reports of a full run, by trial
+        self._open: dict[int, OpenTrial] = {}
+        self._running: dict[int, OpenTrial] = {}
+        self._lone: int | None = None
+        self._alone: deque[int] = deque()  # ran out of memory: to be run once more with nothing beside it
+        self._acts: list[Callable[[], None]] = []
         self._told_short = False
-        self._ending: dict[int, State] = {}  # told to stop, and how they will have ended
-        self._restarts: deque[Trial] = deque()
-        self._lost: Counter[int] = Counter()  # workers that died under a trial; being stopped and resumed is no loss
         self._counts: Counter[State] = Counter()
-        self._best: tuple[float, int] | None = None  # of the trials that are over
+        self._best: tuple[float, int] | None = None
+        self._began = self._watched = clock()
+        self._shown = -math.inf
+        self._finished_here = 0
+
+    # What a plan may ask
+
+    @property
+    def number(self) -> int:
+        """Of the next trial."""
+        return self._next_number
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of the phase, over all its runs."""
+        return self._elapsed_before + self._clock() - self._began
+
+    @property
+    def places(self) -> int:
+        """Trials that can run at the same time."""
+        return self._limit()
+
+    def tick(self) -> int:
+        """Position of the next event of the sweep."""
+        self._order += 1
+        return self._order - 1
+
+    # The loop
 
     def run(self, plan: Plan, known: Sequence[Trial], open_trials: Iterable[Trial]) -> None:
-        """Work off ``plan`` until it has nothing more and no trial runs, or until a stop is requested.
+        """Work off ``plan`` until it has nothing more and no trial runs, or until a person wants it to end.
 
         Args:
             known: trials of this phase that are in the ledger, for the counts.
-            open_trials: those of them to go on with.
+            open_trials: those of them to go on with; the plan knows them.
         """
         self._plan = plan
-        self._restarts = deque(open_trials)
+        self._open = {trial.number: self._reopened(trial) for trial in open_trials}
         self._counts = Counter(trial.state for trial in known if trial.state.over)
         self._best = None
         for trial in known:
-            self._note_best(trial)
+            for report in trial.reports:
+                self._note_best(trial.number, trial.phase, report)
+        for opened in self._open.values():
+            self._retention.know(opened)
         self._began, self._finished_here = self._clock(), 0
-        self._fill()
-        while self._running or (self._executor.capacity == 0 and not self._stop_requested()):
-            for event in self._executor.wait(_WAIT_SECONDS):
-                self._handle(event)
-            self._fill()
-        self._elapsed_before = self._elapsed()
+        self._round(())
+        while self._busy():
+            self._round(self._executor.wait(self._timeout()))
+        self._drop_leftover()
+        self._journal.commit(force=True)
+        self._retention.flush()
+        self._elapsed_before = self.elapsed
 
     def settle(self, plan: Plan, trial: Trial) -> None:
         """Record that an interrupted trial had been told to stop."""
-        trial = replace(trial, state=State.STOPPED, ended=self._tick())
-        self._ledger.update_trial(self._record, trial)
+        trial = replace(trial, state=State.STOPPED, ended=self.tick())
+        self._journal.update(trial)
+        self._journal.commit(force=True)
         plan.on_end(trial)
+
+    def requeue(self, plan: Plan, trial: Trial) -> None:
+        """Record that an interrupted trial has lost its place."""
+        self._journal.event(JournalEvent(self.tick(), EventKind.LOST, trial.number, {"cause": "interrupted"}))
+        self._journal.commit(force=True)
+        plan.on_lost(trial.number)
+
+    def _round(self, events: Sequence[Event]) -> None:
+        heard: dict[int, None] = {}
+        for event in events:
+            if event.number in self._running:
+                heard[event.number] = None
+                self._handle(event)
+        for number in heard:
+            self._answer(number)
+        self._end_overdue()
+        self._obey()
+        self._fill()
+        self._journal.commit()
+        acts, self._acts = self._acts, []
+        for act in acts:
+            act()
+        self._retention.work(self._plan.pins)
+        if not self._running or self._clock() - self._shown >= _SHOW_SECONDS:
+            self._shown = self._clock()
+            self._observer.update(self._progress())
+
+    def _busy(self) -> bool:
+        if self._running:
+            return True
+        return self._may_start() and (self._executor.capacity == 0 or self._plan.thinking or bool(self._alone))
+
+    def _timeout(self) -> float:
+        return _THINKING_SECONDS if self._plan.thinking and len(self._running) < self._limit() else _POLL_SECONDS
+
+    def _limit(self) -> int:
+        return min(self._executor.capacity, self._sweep.budget.concurrent or self._executor.capacity)
 
     # Starting
 
     def _fill(self) -> None:
-        limit = min(self._executor.capacity, self._record.sweep.budget.concurrent or self._executor.capacity)
-        while len(self._running) < limit and not self._stop_requested():
-            trial = self._restarts.popleft() if self._restarts else self._new_trial()
-            if trial is None:
+        if not self._may_start() or (self._lone is not None and self._lone in self._running):
+            return
+        limit = self._limit()
+        while len(self._running) < limit:
+            found = self._plan.next(self)
+            if found is None:
                 break
-            self._start(trial)
-        self._observer.update(self._progress())
+            if isinstance(found, Request):
+                self._add(found)
+            else:
+                self._start(self._open[found])
+        if not self._running and limit and self._alone and not self._plan.thinking:
+            self._lone = self._alone.popleft()
+            self._plan.on_lost(self._lone)
+            self._start(self._open[self._lone])
 
-    def _new_trial(self) -> Trial | None:
-        request = self._plan.next(self._next_number, self._elapsed())
-        if request is None:
-            return None
-        trial = Trial(
+    def _may_start(self) -> bool:
+        wish = self._wish()
+        return wish is Wish.NONE or (wish is Wish.STOP and self._plan.phase is not Phase.SEARCH)
+
+    def _add(self, request: Request) -> None:
+        order = self.tick()
+        trial = OpenTrial(
             number=self._next_number,
             phase=request.phase,
-            state=State.PENDING,
             config=request.config,
             seed=request.seed,
             split=request.split,
             parent=request.parent,
-            started=self._tick(),
+            asked=request.asked if request.asked is not None else order,
+            started=order,
         )
-        self._ledger.add_trial(self._record, trial)
+        self._complete(trial)
+        self._journal.add(trial.record(State.PENDING))
         self._next_number += 1
-        self._plan.on_start(trial)
-        return trial
+        self._open[trial.number] = trial
+        self._plan.on_add(trial)
 
-    def _start(self, trial: Trial) -> None:
-        trial = replace(trial, state=State.RUNNING, attempts=trial.attempts + 1)
-        self._ledger.update_trial(self._record, trial)
+    def _start(self, trial: OpenTrial) -> None:
+        trial.attempts += 1
+        trial.running, trial.paused = True, False
+        trial.began = trial.heard = self._clock()
         self._running[trial.number] = trial
-        self._lengths[trial.number] = self._length(trial)
-        self._executor.start(self._spec(trial))
+        self._plan.on_run(trial.number)
+        self._journal.event(JournalEvent(self.tick(), EventKind.RUN, trial.number))
+        self._journal.update(trial.record(State.RUNNING))
+        spec, until = self._spec(trial), self._until(trial)
+        self._acts.append(lambda: self._executor.start(spec, until))
 
-    def _spec(self, trial: Trial) -> TrialSpec:
-        step, folder = trial.checkpoint or self._model_checkpoint(trial) or (0, None)
-        return TrialSpec(
-            number=trial.number,
-            config=trial.config.nested(),
-            metric=self._objective.metric,
-            seed=trial.seed,
-            split_id=trial.split,
-            data_seed=self._record.sweep.seed,
-            data_id=self._data_id,
-            open_test=trial.phase is Phase.TEST,
-            max_steps=self._fidelity.max if self._fidelity else None,
-            first_step=step,
-            checkpoint=folder,
-            folder=str(trial_folder(self._ledger.store, self._record.name, trial.number)),
-        )
+    def _reopened(self, trial: Trial) -> OpenTrial:
+        opened = OpenTrial.of(trial)
+        self._complete(opened)
+        return opened
 
-    def _length(self, trial: Trial) -> int | None:
-        """Reports of a full run, if there is a limit.
-
-        Without a fidelity a run ends by itself; a repetition of one that had to be ended goes as far as that one did.
-        """
+    def _complete(self, trial: OpenTrial) -> None:
+        """What follows from the trials before it."""
         if self._fidelity is not None:
-            return self._fidelity.max
+            trial.length = self._fidelity.max
         if trial.parent is None:
-            return None
-        origin = self._ledger.trial(self._record, trial.parent)
+            return
+        parent = self._ledger.trial(self._record, trial.parent)
+        if trial.phase is Phase.TEST and not trial.restore:
+            trial.restore = tuple(reversed(parent.checkpoints))
+        if trial.length is None:
+            trial.length = self._length_of_origin(parent)
+
+    def _length_of_origin(self, origin: Trial) -> int | None:
+        """A repetition of a run that had to be ended goes as far as that one did; others end by themselves."""
         while origin.parent is not None:
             origin = self._ledger.trial(self._record, origin.parent)
         return origin.last_step if origin.state is State.STOPPED else None
 
-    def _model_checkpoint(self, trial: Trial) -> tuple[int, str] | None:
-        """The last checkpoint of the model that a test trial scores."""
-        if trial.phase is not Phase.TEST or trial.parent is None:
-            return None
-        return self._ledger.trial(self._record, trial.parent).checkpoint
+    def _spec(self, trial: OpenTrial) -> TrialSpec:
+        checkpoints = self._sweep.checkpoints
+        return TrialSpec(
+            number=trial.number,
+            config=trial.config.nested(),
+            metric=self._metric,
+            seed=trial.seed,
+            split_id=trial.split,
+            data_seed=self._sweep.seed,
+            data_id=self._data_id,
+            open_test=trial.phase is Phase.TEST,
+            max_steps=trial.length if self._fidelity else None,
+            restore=trial.restore,
+            must_restore=trial.must_restore,
+            segment=trial.segment,
+            attempt=trial.attempts,
+            checkpoints=self._retention.root(trial.number) if checkpoints.every else None,
+            save_every=checkpoints.every or 1,
+            folder=f"{self._folders}/{trial.number:05d}",
+        )
+
+    def _until(self, trial: OpenTrial) -> int | None:
+        """The report at which the trial has to wait for a decision."""
+        ends = math.inf if trial.length is None else trial.length + (0 if self._fidelity is None else 1)
+        until = min(self._plan.horizon(trial) or math.inf, ends)
+        beyond = self._fidelity is not None and until >= self._fidelity.max
+        return None if beyond or not math.isfinite(until) else int(until)
 
     # Events
 
     def _handle(self, event: Event) -> None:
         trial = self._running[event.number]
-        trial = self._running[event.number] = replace(trial, seconds=trial.seconds + event.seconds)
+        trial.heard = self._clock()
+        trial.seconds += event.seconds
         if isinstance(event, Reported):
             self._on_reported(trial, event)
         elif isinstance(event, Finished):
@@ -177,107 +310,195 @@ class Controller:
         else:
             self._on_failed(trial, event)
 
-    def _on_reported(self, trial: Trial, event: Reported) -> None:
-        length = self._lengths.get(trial.number)
-        full = length is not None and event.step >= length
-        if length is not None and event.step > length:
-            self._end_early(trial, State.COMPLETE)  # it would go on for ever
+    def _on_reported(self, trial: OpenTrial, event: Reported) -> None:
+        full = trial.length is not None and event.step >= trial.length
+        if trial.length is not None and event.step > trial.length:
+            trial.ending = trial.ending or State.COMPLETE  # it would go on for ever
+            return
+        if event.step <= trial.last_step:
+            return  # after a restart: recorded and answered already
+        if self._plan.copies and event.step == self._until(trial) and not event.checkpoint:
+            self._give_up(trial, _NO_CHECKPOINT)
             return
         decision = Decision.CONTINUE
-        if event.step > trial.last_step:
-            report = Report(event.step, event.metrics, self._elapsed(), self._tick(), event.checkpoint, trial.seconds)
-            self._ledger.add_report(self._record, trial.number, report)
-            trial = self._running[trial.number] = replace(trial, reports=(*trial.reports, report))
-            decision = self._plan.on_report(trial, report)
+        order = self.tick()
+        report = Report(
+            event.step, event.metrics, self.elapsed, order, event.checkpoint, trial.seconds, trial.segment, decision
+        )
+        trial.note(report)
+        self._note_best(trial.number, trial.phase, report)
+        if trial.ending is None:
+            decision = self._plan.on_report(trial, report, full=full)
+        report = trial.reports[-1] = Report(**vars(report) | {"decision": decision})
+        self._journal.report(trial.number, report)
+        self._retention.saved(trial.number, report)
         if decision is Decision.STOP and not full:
-            self._end_early(trial, State.STOPPED)
-        elif self._stop_requested():
-            self._executor.abandon(trial.number)
-            self._leave(replace(trial, state=State.PENDING))
-        else:
-            self._executor.resume(trial.number)
+            trial.ending = State.STOPPED
+        trial.pausing = decision is Decision.PAUSE and not full
 
-    def _end_early(self, trial: Trial, state: State) -> None:
-        self._ending[trial.number] = state
-        self._executor.stop(trial.number)
-
-    def _on_finished(self, trial: Trial, event: Finished) -> None:
-        if event.data_id and event.data_id != (self._data_id or event.data_id):
-            self._on_failed(trial, Failed(trial.number, Cause.EXCEPTION, OTHER_DATA))
+    def _answer(self, number: int) -> None:
+        """What a trial that reported is told, once all its reports are taken in."""
+        trial = self._running.get(number)
+        if trial is None or trial.stop_sent:
             return
-        state = self._ending.pop(trial.number, State.COMPLETE)
+        if trial.ending is not None:
+            trial.stop_sent = True
+            self._acts.append(lambda: self._executor.stop(number))
+        elif trial.pausing or self._wish() in (Wish.PAUSE, Wish.CANCEL):
+            self._acts.append(lambda: self._executor.abandon(number))
+            self._leave(trial, paused=trial.pausing)
+        else:
+            until = self._until(trial)
+            self._acts.append(lambda: self._executor.resume(number, until))
+
+    def _on_finished(self, trial: OpenTrial, event: Finished) -> None:
+        if event.data_id and event.data_id != (self._data_id or event.data_id):
+            self._on_failed(trial, Failed(trial.number, Cause.METRIC, OTHER_DATA))
+            return
         files = [
             write_predictions(self._ledger.store, self._record.name, trial.number, part, predictions)
             for part, predictions in event.predictions.items()
         ]
         self._data_id = self._data_id or event.data_id
+        trial.resplit, trial.testable, trial.data_id = event.resplit, event.testable, event.data_id
+        state = trial.ending if trial.stop_sent and trial.ending else State.COMPLETE
         self._note_short_run(trial, state)
-        trial = replace(trial, state=state, resplit=event.resplit, testable=event.testable, data_id=event.data_id)
-        self._close(trial, files)
+        self._close(trial, state, files=files)
 
-    def _note_short_run(self, trial: Trial, state: State) -> None:
+    def _note_short_run(self, trial: OpenTrial, state: State) -> None:
         """Once: a full run that makes fewer reports than the sweep says."""
-        length = self._lengths.get(trial.number)
-        short = state is State.COMPLETE and trial.phase is not Phase.TEST and trial.last_step < (length or 0)
+        short = state is State.COMPLETE and trial.phase is not Phase.TEST and trial.last_step < (trial.length or 0)
         if short and not self._told_short:
             self._told_short = True
             self._observer.message(
-                f"trial {trial.number} ended by itself after {trial.last_step} of {length} reports: fidelity.max is "
-                "the number of reports of a full run"
+                f"trial {trial.number} ended by itself after {trial.last_step} of {trial.length} reports: fidelity.max "
+                "is the number of reports of a full run"
             )
 
-    def _on_failed(self, trial: Trial, event: Failed) -> None:
-        if event.cause is Cause.WORKER_LOST and self._may_start_again(trial):
+    def _on_failed(self, trial: OpenTrial, event: Failed) -> None:
+        decided = trial.ending is State.STOPPED  # it must not train past its last decision
+        if not decided and self._again(trial, event):
             self._observer.message(f"trial {trial.number}: {event.reason}; starting it again")
-            self._ending.pop(trial.number, None)
-            self._leave(replace(trial, state=State.PENDING))
-            self._restarts.append(trial)
+            trial.ending, trial.stop_sent = None, False
+            self._leave(trial, paused=False)
+            self._journal.event(JournalEvent(self.tick(), EventKind.LOST, trial.number, {"cause": event.cause}))
+            if trial.out_of_memory:
+                self._alone.append(trial.number)
+            else:
+                self._plan.on_lost(trial.number)
             return
-        state = self._ending.pop(trial.number, State.FAILED)
+        state = trial.ending or State.FAILED
         if state is State.FAILED:
             self._observer.message(f"trial {trial.number} failed: {event.reason}")
-        self._close(replace(trial, state=state, reason=event.reason, detail=event.detail))
+        self._close(trial, state, reason=event.reason, detail=event.detail)
 
-    def _may_start_again(self, trial: Trial) -> bool:
-        self._lost[trial.number] += 1
-        decided = self._ending.get(trial.number) is State.STOPPED  # must not train past its last decision
-        return not decided and self._lost[trial.number] <= _STARTS_AFTER_LOST_WORKERS
+    def _again(self, trial: OpenTrial, event: Failed) -> bool:
+        retry = self._sweep.cluster.retry
+        if event.cause is Cause.WORKER_LOST:
+            trial.lost += 1
+            return trial.lost <= retry.lost
+        if event.cause is Cause.MEMORY:
+            first, trial.out_of_memory = not trial.out_of_memory, True
+            return first
+        if event.cause is Cause.EXCEPTION:
+            trial.raised += 1
+            return trial.raised <= retry.trials
+        return False
 
-    def _close(self, trial: Trial, files: Iterable[Artifact] = ()) -> None:
-        trial = replace(trial, ended=self._tick())
-        self._ledger.update_trial(self._record, trial, files)
+    def _give_up(self, trial: OpenTrial, reason: str, cause: Cause = Cause.METRIC) -> None:
+        """End a running trial from here."""
+        number = trial.number
+        end = self._executor.kill if cause is Cause.TIMEOUT else self._executor.abandon
+        self._acts.append(lambda: end(number))
+        self._on_failed(trial, Failed(number, cause, reason))
+
+    def _end_overdue(self) -> None:
+        limits, now = self._sweep.cluster.timeouts, self._clock()
+        if self._wish() is Wish.CANCEL:
+            for trial in list(self._running.values()):
+                self._acts.append(partial(self._executor.kill, trial.number))
+                self._leave(trial, paused=False)
+        if now - self._watched < 1.0 and now >= self._watched:
+            return
+        self._watched = now
+        for trial in list(self._running.values()):
+            if limits.trial is not None and now - trial.began > limits.trial:
+                self._give_up(
+                    trial, f"trained for more than {limits.trial:g} s (cluster.timeouts.trial)", Cause.TIMEOUT
+                )
+            elif limits.report is not None and now - trial.heard > limits.report:
+                text = f"did not report for more than {limits.report:g} s (cluster.timeouts.report)"
+                self._give_up(trial, text, Cause.TIMEOUT)
+            elif trial.stop_sent and limits.stop is not None and now - trial.heard > limits.stop:
+                text = f"did not end within {limits.stop:g} s after it was told to (cluster.timeouts.stop)"
+                self._give_up(trial, text, Cause.TIMEOUT)
+
+    # Waiting trials
+
+    def _leave(self, trial: OpenTrial, *, paused: bool) -> None:
+        """A trial makes room; it is to be gone on with later."""
+        trial.running = trial.pausing = False
+        trial.paused = paused
         del self._running[trial.number]
-        self._counts[trial.state] += 1
+        self._journal.update(trial.record(State.PAUSED if paused else State.PENDING))
+
+    def _obey(self) -> None:
+        for action in self._plan.actions():
+            trial = self._open.get(action.number)
+            if trial is None:
+                continue
+            if isinstance(action, Drop):
+                self._close(trial, State.STOPPED)
+            else:
+                self._exploit(trial, action)
+
+    def _exploit(self, trial: OpenTrial, action: Exploit) -> None:
+        place = self._retention.place(action.source)
+        if place is None:
+            self._close(trial, State.FAILED, reason=_NO_CHECKPOINT)
+            return
+        before = trial.record(State.STOPPED)
+        segment = trial.change(action.config, self.tick(), action.source, place)
+        if segment.index == 1:
+            self._journal.segment(trial.number, trial.segments[0])
+        self._journal.segment(trial.number, segment)
+        self._journal.update(trial.record(State.PAUSED))
+        self._retention.restored(trial.number, action.source)
+        self._plan.on_change(before, action.config)
+
+    def _drop_leftover(self) -> None:
+        """Trials that still wait when nothing can run any more will never be chosen."""
+        if self._wish() in (Wish.PAUSE, Wish.CANCEL):
+            return
+        for trial in list(self._open.values()):
+            if not trial.running:
+                self._close(trial, State.STOPPED)
+
+    def _close(
+        self,
+        trial: OpenTrial,
+        state: State,
+        *,
+        reason: str = "",
+        detail: str = "",
+        files: Iterable[Artifact] = (),
+    ) -> None:
+        record = trial.record(state, ended=self.tick(), reason=reason, detail=detail)
+        self._journal.update(record, files)
+        self._running.pop(trial.number, None)
+        del self._open[trial.number]
+        self._counts[state] += 1
         self._finished_here += 1
-        self._note_best(trial)
-        self._plan.on_end(trial)
-
-    def _leave(self, trial: Trial) -> None:
-        """Record a trial that is to be gone on with later."""
-        self._ledger.update_trial(self._record, trial)
-        del self._running[trial.number]
+        self._retention.ended(trial.number, keep=state is not State.STOPPED)
+        self._plan.on_end(record)
 
     # Bookkeeping
 
-    def _tick(self) -> int:
-        """Position of the next event of the sweep."""
-        self._order += 1
-        return self._order - 1
-
-    def _elapsed(self) -> float:
-        return self._elapsed_before + self._clock() - self._began
-
-    def _note_best(self, trial: Trial) -> None:
-        if trial.state.over:
-            self._best = self._better(self._best, trial)
-
-    def _better(self, best: tuple[float, int] | None, trial: Trial) -> tuple[float, int] | None:
-        value = trial.value(self._objective.metric)
-        if value is None or trial.phase is not Phase.SEARCH or trial.state is State.FAILED:
-            return best
-        if best is None or self._objective.score(value) > self._objective.score(best[0]):
-            return value, trial.number
-        return best
+    def _note_best(self, number: int, phase: Phase, report: Report) -> None:
+        value = float(report.metrics[self._metric])
+        better = self._best is None or self._objective.score(value) > self._objective.score(self._best[0])
+        if phase is Phase.SEARCH and better:
+            self._best = value, number
 
     def _progress(self) -> Progress:
         return Progress(
@@ -287,11 +508,12 @@ class Controller:
             complete=self._counts[State.COMPLETE],
             stopped=self._counts[State.STOPPED],
             failed=self._counts[State.FAILED],
-            best=reduce(self._better, self._running.values(), self._best),
+            best=self._best,
             elapsed=self._clock() - self._began,
             finished_here=self._finished_here,
         )
 
 
 def _last_order(trial: Trial) -> int:
-    return max(trial.started, trial.ended or 0, *(report.order for report in trial.reports), 0)
+    orders = [*(report.order for report in trial.reports), *(segment.order for segment in trial.segments)]
+    return max([trial.asked, trial.started, trial.ended or 0, *orders])

@@ -11,8 +11,10 @@ from ..trainables import Event, TrialSpec
 class Executor(Protocol):
     """Runs up to ``capacity`` trials at a time and answers with events.
 
-    A trial is started once; after each :class:`~assay.trainables.Reported` it waits for exactly one of ``resume``,
-    ``stop`` and ``abandon``. ``Finished`` and ``Failed`` free its place. Nothing here decides or records anything.
+    A started trial trains until a decision is due, at report ``until``, or until the executor thinks it time to hand
+    over what was reported so far. Its events come in order, those of one :meth:`wait` together; when the last of them
+    is a :class:`~assay.trainables.Reported` the trial waits for exactly one of ``resume``, ``stop`` and ``abandon``.
+    ``Finished`` and ``Failed`` free its place. Nothing here decides or records anything.
     """
 
     @property
@@ -27,17 +29,24 @@ class Executor(Protocol):
             TrainableError: when the training function cannot be imported where the trials will run.
         """
 
-    def start(self, spec: TrialSpec) -> None:
-        """Start a trial in a free place."""
+    def start(self, spec: TrialSpec, until: int | None) -> None:
+        """Start a trial in a free place; ``until`` None: nothing is decided before a full run."""
 
-    def resume(self, number: int) -> None:
-        """Let a trial that reported train on."""
+    def resume(self, number: int, until: int | None) -> None:
+        """Let a trial that waits train on."""
 
     def stop(self, number: int) -> None:
-        """End a trial that reported; it answers with ``Finished`` and its predictions."""
+        """End a trial that waits; it answers with ``Finished`` and its predictions."""
 
     def abandon(self, number: int) -> None:
-        """End a trial that reported, without an answer; it can go on from its checkpoint later."""
+        """End a trial that waits, without an answer; it can go on from its checkpoint later."""
+
+    def kill(self, number: int) -> None:
+        """End a trial at once, whatever it does, without an answer.
+
+        Raises:
+            UsageError: when trials cannot be killed here.
+        """
 
     def wait(self, timeout: float) -> Sequence[Event]:
         """Events since the last call; waits up to ``timeout`` seconds for the first."""

@@ -33,19 +33,24 @@ class InlineExecutor:
     def open(self) -> None:
         self._trainable = self._ref.load()
 
-    def start(self, spec: TrialSpec) -> None:
+    def start(self, spec: TrialSpec, until: int | None) -> None:
         trainable = self._trainable or self._ref.load()
-        session = self._sessions[spec.number] = Session(trainable, spec)
-        self._actions.append((spec.number, session.advance))
+        self._sessions[spec.number] = Session(trainable, spec)
+        self.resume(spec.number, until)
 
-    def resume(self, number: int) -> None:
-        self._actions.append((number, self._sessions[number].advance))
+    def resume(self, number: int, until: int | None) -> None:
+        session = self._sessions[number]
+        self._actions.append((number, lambda: session.run(until, seconds=0)[0]))
 
     def stop(self, number: int) -> None:
         self._actions.append((number, self._sessions[number].stop))
 
     def abandon(self, number: int) -> None:
         self._sessions.pop(number).abandon()
+
+    def kill(self, number: int) -> None:
+        self._actions = deque(action for action in self._actions if action[0] != number)
+        self.abandon(number)
 
     def wait(self, timeout: float) -> Sequence[Event]:
         if not self._actions:

@@ -7,21 +7,22 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..analysis import Results
 from ..search import Ledger, State, Sweep, SweepRecord
-from ..search.store import as_words, default_store
-from ..search.sweep_lock import SweepLock
-from ..spaces import NoResultError, SweepError, SweepInterrupted
+from ..search.store import Place, as_words
+from ..spaces import NoResultError, NotFoundError, SweepError, SweepInterrupted
 from ..trainables import Trainable, TrainableRef
 from .executor import Executor
+from .extend import extend_sweep, reopen
 from .inline_executor import InlineExecutor
 from .phases import PhaseRunner
 from .progress import Observer, Silent
 from .ray_executor import RayExecutor
 from .stop_switch import StopSwitch
+from .wish import Wish, Wishes
 
 _STOPPING = "{signal}: stopping; running trials end at their next report (again to stop now); nothing reported is lost"
 
@@ -31,7 +32,7 @@ class Where:
     """Where trials run and results go.
 
     Args:
-        store: folder of the ledger; ASSAY_STORE or ``assay-results`` when None.
+        store: folder or URL of the ledger; ASSAY_STORE or ``assay-results`` when None.
         workers: trials at the same time; as many as the resources allow when None.
         address: a running Ray cluster; a private one on this machine when None.
         inline: run trials in this process, without Ray.
@@ -52,33 +53,39 @@ class Where:
         """The executor that this describes."""
         if self.inline:
             return InlineExecutor(trainable, self.workers or 1)
-        resources = sweep.resources
-        workers = self.workers or sweep.budget.concurrent
         runs = max(sweep.budget.trials or math.inf, (sweep.leaderboard.top + 1) * sweep.leaderboard.seeds)
+        needs_folder = sweep.cluster.storage is None and sweep.checkpoints.every > 0
         return RayExecutor(
-            trainable, cpu=resources.cpu, gpu=resources.gpu, workers=workers, most=runs, address=self.address
+            trainable,
+            resources=sweep.resources,
+            workers=self.workers or sweep.budget.concurrent,
+            most=runs,
+            address=self.address or sweep.cluster.address,
+            shared=self.place.files if needs_folder else None,
         )
 
     def ledger(self, *, create: bool = False) -> Ledger:
         """The ledger of the store."""
-        return Ledger(self.folder, create=create)
+        return Ledger(self.place, create=create)
 
     @property
-    def folder(self) -> Path:
-        """The store's folder, which need not exist."""
-        return Path(self.store).expanduser() if self.store is not None else default_store()
+    def place(self) -> Place:
+        """Where the store is, or will be."""
+        return Place.of(self.store)
 
     def again(self, sweep: Sweep) -> str:
         """How to go on with a sweep that was stopped."""
         if not sweep.trainable:
             return "assay.run(sweep, function, resume=True)"
-        return f"`assay resume {as_words(sweep.name, self.folder)}`"
+        return f"`assay resume {as_words(sweep.name, self.place)}`"
 
     def recorded(self) -> dict[str, Sweep]:
         """The sweeps in the store by name; none when there is no store."""
-        if not (self.folder / "ledger.db").exists():
+        try:
+            ledger = self.ledger()
+        except NotFoundError:
             return {}
-        return {record.name: record.sweep for record in self.ledger().sweeps()}
+        return {record.name: record.sweep for record in ledger.sweeps()}
 
     def refuse_existing(self, name: str) -> None:
         """Nothing, when ``name`` is free.
@@ -144,8 +151,29 @@ def resume(
     executor = where.executor(record.sweep, trainable)
     with _locked(ledger, record.name), _opened(executor, observer) as switch:
         if record.state == "failed":
-            _try_again(ledger, record)
+            reopen(ledger, record, [trial for trial in ledger.trials(record) if trial.state is State.FAILED])
         return _run(ledger, record, executor, switch, observer, where.again(record.sweep))
+
+
+def extend(sweep: Sweep, trainable: TrainableRef, where: Where, observer: Observer | None = None) -> Results:
+    """Go on with a recorded sweep, finished or not, as ``sweep`` says now; its trials are kept.
+
+    Raises:
+        NotFoundError: when there is no sweep of this name.
+        SweepError: when something differs that cannot change.
+        SweepExistsError: when another process is running it.
+        TrainableError, ClusterError, NoResultError, SweepInterrupted: see :func:`start`.
+    """
+    trainable.check()
+    ledger = where.ledger()
+    record = ledger.sweep(sweep.name)
+    observer = observer or Silent()
+    executor = where.executor(sweep, trainable)
+    with _locked(ledger, sweep.name), _opened(executor, observer) as switch:
+        record, what = extend_sweep(ledger, record, sweep)
+        if what:
+            observer.message(what)
+        return _run(ledger, record, executor, switch, observer, where.again(sweep))
 
 
 @contextmanager
@@ -164,15 +192,10 @@ def _opened(executor: Executor, observer: Observer) -> Iterator[StopSwitch]:
         switch.restore()
 
 
-def _try_again(ledger: Ledger, record: SweepRecord) -> None:
-    for trial in ledger.trials(record):
-        if trial.state is State.FAILED:
-            ledger.update_trial(record, replace(trial, state=State.PENDING, ended=None, reason="", detail=""))
-
-
 def _interrupted(text: str, switch: StopSwitch) -> SweepInterrupted:
     error = SweepInterrupted(text)
-    error.exit_code = 128 + (switch.requested or 0)
+    if switch.requested is not None:
+        error.exit_code = 128 + switch.requested
     return error
 
 
@@ -181,17 +204,20 @@ def _run(
 ) -> Results:
     """All phases, with the outcome recorded."""
     ledger.set_state(record, "running")
+    ledger.wish(record.name, Wish.NONE)
+    wishes = Wishes(lambda: switch.requested is not None, lambda: ledger.wished(record), time.monotonic)
     try:
         results = PhaseRunner(
             ledger,
             record,
             executor,
             clock=time.monotonic,
-            stop_requested=lambda: switch.requested is not None,
+            wish=wishes,
             observer=observer,
+            checkpoints=record.sweep.cluster.storage,
         ).run()
     except SweepInterrupted as error:
-        ledger.set_state(record, "stopped", str(error))
+        ledger.set_state(record, "cancelled" if wishes() is Wish.CANCEL else "stopped", str(error))
         raise _interrupted(f"{error}: {again} goes on", switch) from None
     except NoResultError as error:
         ledger.set_state(record, "failed", str(error))
@@ -215,7 +241,7 @@ def _reported(results: Results) -> Results:
 
 @contextmanager
 def _locked(ledger: Ledger, name: str) -> Iterator[None]:
-    lock = SweepLock(ledger.store / name)
+    lock = ledger.lock(name)
     lock.acquire(name)
     try:
         yield

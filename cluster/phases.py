@@ -3,16 +3,47 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ..analysis import Results, select_finalists
-from ..search import Decision, Phase, State, SweepRecord, Trial, proposal_seed, scheduler_seed, trial_seed
-from ..search.ledger import Ledger
+from ..search import (
+    Decision,
+    Event,
+    EventKind,
+    Ledger,
+    Phase,
+    State,
+    Sweep,
+    SweepRecord,
+    Trial,
+    proposal_seed,
+    scheduler_seed,
+    trial_seed,
+)
 from ..spaces import NoResultError, SweepInterrupted
 from .controller import Controller
 from .executor import Executor
-from .plan import FixedPlan, Plan, Request, SearchPlan
+from .plan import FixedPlan, Plan, Request, schedule_of
 from .progress import Observer
+from .proposals import PromptProposals, ThreadedProposals
+from .search_plan import SearchPlan
+from .wish import Wish
+
+
+def search_plan(sweep: Sweep, *, threaded: bool = False, ahead: int = 0) -> SearchPlan:
+    """A fresh plan of a sweep's search.
+
+    Args:
+        threaded: ask the searcher in a thread of its own.
+        ahead: see :class:`SearchPlan`.
+    """
+    fidelity = sweep.granted
+    rungs = [*sweep.scheduler.rungs(fidelity), fidelity.max] if fidelity else []
+    searcher = sweep.searcher.build(sweep.parameters, sweep.objective, proposal_seed(sweep.seed), rungs)
+    proposals = ThreadedProposals(searcher) if threaded else PromptProposals(searcher)
+    seed = scheduler_seed(sweep.seed)
+    scheduler = sweep.scheduler.build(sweep.parameters, sweep.objective, fidelity, seed)
+    return SearchPlan(sweep, proposals, scheduler, ahead=ahead)
 
 
 class PhaseRunner:
@@ -21,7 +52,7 @@ class PhaseRunner:
     Args:
         ledger, record: where the sweep is recorded; the caller holds its lock.
         executor: open.
-        clock, stop_requested, observer: see :class:`Controller`.
+        clock, wish, observer, lazy, checkpoints: see :class:`Controller`.
     """
 
     def __init__(
@@ -31,16 +62,19 @@ class PhaseRunner:
         executor: Executor,
         *,
         clock: Callable[[], float],
-        stop_requested: Callable[[], bool],
+        wish: Callable[[], Wish] = lambda: Wish.NONE,
         observer: Observer,
+        lazy: bool = False,
+        checkpoints: str | None = None,
     ) -> None:
         self._ledger = ledger
         self._record = record
         self._sweep = record.sweep
         self._observer = observer
-        self._stop_requested = stop_requested
+        self._wish = wish
+        self._simulated = lazy
         self._controller = Controller(
-            ledger, record, executor, clock=clock, stop_requested=stop_requested, observer=observer
+            ledger, record, executor, clock=clock, wish=wish, observer=observer, lazy=lazy, checkpoints=checkpoints
         )
 
     def run(self) -> Results:
@@ -50,24 +84,32 @@ class PhaseRunner:
             NoResultError: when no trial of the search has a score.
             SweepInterrupted: when a stop was requested; the sweep can be resumed.
         """
-        self._search()
+        self.search()
         self._work_off(Phase.REPLICATE, self._replicates())
         self._work_off(Phase.TEST, self._tests())
         return self._results()
 
-    def _search(self) -> None:
-        sweep, known = self._sweep, self._ledger.trials(self._record, Phase.SEARCH)
-        plan = SearchPlan(
-            sweep,
-            sweep.searcher.build(sweep.parameters, sweep.objective, proposal_seed(sweep.seed)),
-            sweep.scheduler.build(sweep.objective, sweep.granted, scheduler_seed(sweep.seed)),
-            known,
-        )
-        self._settle(plan, known)
-        self._run(plan, self._ledger.trials(self._record, Phase.SEARCH))
+    def search(self) -> None:
+        """Run the search.
+
+        Raises:
+            NoResultError, SweepInterrupted: see :meth:`run`.
+        """
+        known, events = self._ledger.trials(self._record, Phase.SEARCH), self._ledger.events(self._record)
+        plan = search_plan(self._sweep, threaded=not self._simulated)
+        try:
+            for _ in plan.repeat(known, events):
+                pass
+            self._settle(plan, known, events)
+            known = self._ledger.trials(self._record, Phase.SEARCH)
+            self._run(plan, known)
+        finally:
+            plan.close()
+        if plan.budget.reason:
+            self._observer.message(f"the search ends: {plan.budget.reason}")
         if not self._results().scored:
             raise NoResultError(self._why_nothing(plan))
-        if plan.total is not None and sweep.budget.trials is not None and plan.total < sweep.budget.trials:
+        if plan.total is not None and self._sweep.budget.trials is not None and plan.total < self._sweep.budget.trials:
             self._observer.message(f"no config that is new was found any more: the search ends after {plan.total}")
 
     def _why_nothing(self, plan: SearchPlan) -> str:
@@ -77,7 +119,7 @@ class PhaseRunner:
         reason, _ = Counter(trial.reason for trial in failed).most_common(1)[0]
         traced = next((trial.number for trial in failed if trial.detail), None)
         more = f" (`assay show {self._record.name} {traced}` has the traceback)" if traced is not None else ""
-        early = "; the search was ended early" if plan.gave_up else ""
+        early = "; the search was ended early" if plan.budget.gave_up else ""
         return f"no trial gave a score, {len(failed)} failed: {reason}{early}{more}"
 
     def _replicates(self) -> Iterator[Request]:
@@ -85,10 +127,12 @@ class PhaseRunner:
         results, board = self._results(), self._sweep.leaderboard
         default = self._sweep.parameters.default()
         finalists = select_finalists(results.trials, self._sweep.objective, board.top, default)
+        trials = {trial.number: trial for trial in results.trials}
         for replicate in range(1, board.seeds + 1):
             for finalist in finalists:
+                (_, config), *changes = schedule_of(finalist, trials)
                 seed = trial_seed(self._sweep.seed, replicate)
-                yield Request(Phase.REPLICATE, finalist.config, seed, replicate, finalist.number)
+                yield Request(Phase.REPLICATE, config, seed, replicate, finalist.number, changes=tuple(changes))
 
     def _tests(self) -> Iterator[Request]:
         """The models of the winner, of those tied with it and of the ensemble, on the sealed test part."""
@@ -103,21 +147,48 @@ class PhaseRunner:
 
     def _work_off(self, phase: Phase, requests: Iterator[Request]) -> None:
         known = self._ledger.trials(self._record, phase)
+        wanted = {(request.parent, request.split): request for request in requests}
         recorded = {(trial.parent, trial.split) for trial in known}
-        new = [request for request in requests if (request.parent, request.split) not in recorded]
-        self._run(FixedPlan(phase, new, recorded=len(known)), known)
+        new = [request for key, request in wanted.items() if key not in recorded]
+        plan = FixedPlan(phase, new, recorded=len(known))
+        for trial in known:
+            if not trial.state.over:
+                request = wanted.get((trial.parent, trial.split))
+                done = max(0, len(trial.segments) - 1)
+                plan.go_on(trial, request.changes[done:] if request else ())
+        self._run(plan, known)
 
     def _run(self, plan: Plan, known: list[Trial]) -> None:
         self._controller.run(plan, known, [trial for trial in known if not trial.state.over])
-        if self._stop_requested():
-            raise SweepInterrupted(f"sweep {self._record.name!r} was stopped; nothing reported is lost")
+        wish = self._wish()
+        if wish in (Wish.PAUSE, Wish.CANCEL):
+            what = "paused" if wish is Wish.PAUSE else "cancelled"
+            raise SweepInterrupted(f"sweep {self._record.name!r} was {what}; nothing reported is lost")
 
-    def _settle(self, plan: SearchPlan, known: list[Trial]) -> None:
-        """End open trials whose last recorded report was already answered with a stop."""
+    def _settle(self, plan: SearchPlan, known: list[Trial], events: list[Event]) -> None:
+        """Bring trials that were interrupted to where the plan can go on with them."""
+        running = running_at_the_end(known, events)
         for trial in known:
             full = self._sweep.granted is not None and trial.last_step >= self._sweep.granted.max
-            if not trial.state.over and plan.last_decision.get(trial.number) is Decision.STOP and not full:
-                self._controller.settle(plan, trial)
+            if trial.state.over:
+                continue
+            if trial.reports and trial.reports[-1].decision == Decision.STOP and not full:
+                self._controller.settle(plan, trial)  # it was answered with a stop already
+            elif trial.number in running:
+                self._controller.requeue(plan, trial)
 
     def _results(self) -> Results:
         return Results(self._ledger, self._ledger.sweep(self._record.name))
+
+
+def running_at_the_end(trials: Iterable[Trial], events: Iterable[Event]) -> set[int]:
+    """Trials that had a place when the record broke off."""
+    last: dict[int, tuple[int, bool]] = {}
+    for event in events:
+        if event.kind in (EventKind.RUN, EventKind.LOST):
+            last[event.number] = event.order, event.kind is EventKind.RUN
+    for trial in trials:
+        for report in trial.reports:
+            if report.decision == Decision.PAUSE and report.order > last.get(trial.number, (-1, False))[0]:
+                last[trial.number] = report.order, False
+    return {number for number, (_, running) in last.items() if running}

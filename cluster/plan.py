@@ -2,29 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..search import Decision, Phase, Report, Scheduler, Searcher, State, Sweep, Trial, trial_seed
+from ..search import Action, Decision, Exploit, Phase, Queue, Report, Saved, Trial
 from ..spaces import Config
-
-_FAILURES_BEFORE_GIVING_UP = 5
+from .open_trial import OpenTrial
 
 
 @dataclass(frozen=True)
 class Request:
-    """A trial to be started; ``parent`` is the trial that it repeats, or whose model it tests."""
+    """A trial to be recorded.
+
+    Args:
+        asked: position of the event at which its config was asked for; now when None.
+        parent: the trial that it repeats, or whose model it tests.
+        changes: later configs, each with the step from which it counts: the schedule that population based training
+            found.
+    """
 
     phase: Phase
     config: Config
     seed: int
     split: int
     parent: int | None = None
+    asked: int | None = None
+    changes: tuple[tuple[int, Config], ...] = ()
+
+
+class Now(Protocol):
+    """What a plan may know of the controller when it is asked."""
+
+    @property
+    def number(self) -> int:
+        """Of the next trial."""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of the phase so far."""
+
+    @property
+    def places(self) -> int:
+        """Trials that can run at the same time."""
+
+    def tick(self) -> int:
+        """Position of the next event."""
 
 
 class Plan(Protocol):
-    """Hands out requests and hears what becomes of them."""
+    """Says what runs, and hears what becomes of it. See :class:`~assay.search.Scheduler` for the meaning."""
 
     phase: Phase
 
@@ -32,138 +59,133 @@ class Plan(Protocol):
     def total(self) -> int | None:
         """How many trials there will be, if that is known."""
 
-    def next(self, number: int, elapsed: float) -> Request | None:
-        """The next trial, to be called ``number``; None when there is nothing (more) to start."""
+    @property
+    def copies(self) -> bool:
+        """Whether trials go on from checkpoints of others."""
 
-    def on_start(self, trial: Trial) -> None:
-        """A trial was recorded."""
+    @property
+    def thinking(self) -> bool:
+        """Whether something to run will be known soon, though not yet."""
 
-    def on_report(self, trial: Trial, report: Report) -> Decision:
-        """A trial made a new report, which is recorded."""
+    def next(self, now: Now) -> Request | int | None:
+        """A trial to be recorded, a waiting one to be run, or None when there is neither."""
+
+    def on_add(self, trial: OpenTrial) -> None:
+        """A trial is recorded, and waits."""
+
+    def on_run(self, number: int) -> None:
+        """A waiting trial gets a place."""
+
+    def on_report(self, trial: OpenTrial, report: Report, *, full: bool) -> Decision:
+        """A trial made a new report; ``full``: the last of a full run."""
+
+    def on_change(self, before: Trial, config: Config) -> None:
+        """A waiting trial got another config; ``before`` is what it was until then."""
 
     def on_end(self, trial: Trial) -> None:
-        """A trial is over, which is recorded."""
+        """A trial is over."""
 
+    def on_lost(self, number: int) -> None:
+        """A trial lost its place, and waits."""
 
-class SearchPlan:
-    """Default config first, then what the searcher proposes, until the budget is used up.
+    def actions(self) -> list[Action]:
+        """What was decided about waiting trials since the last call."""
 
-    Args:
-        sweep: gives the space, the budget and the seed.
-        searcher, scheduler: fresh ones; they are brought up to date with ``trials``.
-        trials: what the ledger has of the search. All events are repeated in the order in which they happened, so that
-            an interrupted search goes on as if it had not been.
-    """
+    def horizon(self, trial: OpenTrial) -> int | None:
+        """The next report after which something may be decided; None when nothing will be."""
 
-    phase = Phase.SEARCH
-
-    def __init__(self, sweep: Sweep, searcher: Searcher, scheduler: Scheduler, trials: Sequence[Trial] = ()) -> None:
-        self._sweep = sweep
-        self._metric = sweep.objective.metric
-        self._searcher = searcher
-        self._scheduler = scheduler
-        self._taken: set[Config] = set()
-        self._exhausted = False
-        self._scored = False
-        self._failures = 0
-        self.last_decision: dict[int, Decision] = {}
-        self._replay(trials)
-
-    @property
-    def total(self) -> int | None:
-        return len(self._taken) if self._exhausted else self._sweep.budget.trials
-
-    @property
-    def gave_up(self) -> bool:
-        """Whether the search ended before its budget, because nothing but failures came."""
-        limit = self._sweep.budget.trials
-        return self._hopeless and (limit is None or len(self._taken) < limit)
-
-    def next(self, number: int, elapsed: float) -> Request | None:
-        budget = self._sweep.budget
-        used_up = budget.trials is not None and len(self._taken) >= budget.trials
-        if used_up or self._out_of_time(elapsed) or self._hopeless or self._exhausted:
-            return None
-        default = self._sweep.parameters.default()
-        config = default if default not in self._taken else self._searcher.ask(number, self._taken)
-        if config is None:
-            self._exhausted = True
-            return None
-        return Request(Phase.SEARCH, config, trial_seed(self._sweep.seed, 0), split=0)
-
-    def on_start(self, trial: Trial) -> None:
-        self._taken.add(trial.config)
-        self._scheduler.on_start(trial.number)
-
-    def on_report(self, trial: Trial, report: Report) -> Decision:
-        self._scored = True
-        decision = self._scheduler.on_report(trial.number, report.step, report.metrics[self._metric])
-        if self._out_of_time(report.elapsed):
-            decision = Decision.STOP
-        self.last_decision[trial.number] = decision
-        return decision
-
-    def on_end(self, trial: Trial) -> None:
-        if trial.state is State.FAILED:
-            self._failures += 1
-        if trial.state is not State.STOPPED:
-            value = None if trial.state is State.FAILED else trial.value(self._metric)
-            self._scheduler.on_end(trial.number, trial.last_step, value)
-        self._searcher.tell(trial)
-
-    @property
-    def _hopeless(self) -> bool:
-        return not self._scored and self._failures >= _FAILURES_BEFORE_GIVING_UP
-
-    def _out_of_time(self, elapsed: float) -> bool:
-        limit = self._sweep.budget.time
-        return limit is not None and elapsed >= limit
-
-    def _replay(self, trials: Iterable[Trial]) -> None:
-        events: list[tuple[int, Trial, Report | None, bool]] = []
-        for trial in trials:
-            events.append((trial.started, trial, None, False))
-            events += [(report.order, trial, report, False) for report in trial.reports]
-            if trial.ended is not None:
-                events.append((trial.ended, trial, None, True))
-        for _, trial, report, ended in sorted(events, key=lambda event: event[0]):
-            if report is not None:
-                self.on_report(trial, report)
-            elif ended:
-                self.on_end(trial)
-            else:
-                self.on_start(trial)
-        self._failures = 0  # a resumed sweep gets a new chance: the cause may have been mended
+    def pins(self) -> set[Saved]:
+        """Checkpoints that other trials may still be sent to."""
 
 
 class FixedPlan:
     """A list of runs, each in full: replicates and the final test.
 
     Args:
-        recorded: trials of this phase that are in the ledger already, for the total.
+        recorded: how many trials of this phase are in the ledger already.
     """
+
+    copies = False
+    thinking = False
 
     def __init__(self, phase: Phase, requests: Iterable[Request], recorded: int = 0) -> None:
         self.phase = phase
         self._requests = list(requests)
         self._recorded = recorded
         self._next = 0
+        self._queue = Queue()
+        self._changes: dict[int, list[tuple[int, Config]]] = {}
+        self._actions: list[Action] = []
 
     @property
     def total(self) -> int | None:
         return self._recorded + len(self._requests)
 
-    def next(self, number: int, elapsed: float) -> Request | None:
-        if self._next >= len(self._requests):
-            return None
+    def next(self, now: Now) -> Request | int | None:
+        waiting = self._queue.choose()
+        if waiting is not None or self._next >= len(self._requests):
+            return waiting
         self._next += 1
-        return self._requests[self._next - 1]
+        request = self._requests[self._next - 1]
+        if request.changes:
+            self._changes[now.number] = list(request.changes)
+        return request
 
-    def on_start(self, trial: Trial) -> None:
+    def go_on(self, trial: Trial, changes: Iterable[tuple[int, Config]]) -> None:
+        """A recorded trial that is not over is to be run, with the changes that still come."""
+        self._queue.on_add(trial.number, trial.config)
+        self._changes[trial.number] = list(changes)
+
+    def on_add(self, trial: OpenTrial) -> None:
+        self._queue.on_add(trial.number, trial.config)
+
+    def on_run(self, number: int) -> None:
+        self._queue.on_run(number)
+
+    def on_report(self, trial: OpenTrial, report: Report, *, full: bool) -> Decision:
+        change = next(iter(self._changes.get(trial.number, ())), None)
+        if change is None or full or report.step < change[0]:
+            return Decision.CONTINUE
+        self._changes[trial.number].pop(0)
+        self._actions.append(Exploit(trial.number, change[1], Saved(trial.number, trial.segment, report.step)))
+        self._queue.on_lost(trial.number)
+        return Decision.PAUSE
+
+    def on_change(self, before: Trial, config: Config) -> None:
         pass
-
-    def on_report(self, trial: Trial, report: Report) -> Decision:
-        return Decision.CONTINUE
 
     def on_end(self, trial: Trial) -> None:
-        pass
+        self._queue.on_end(trial.number, trial.last_step, None)
+        self._changes.pop(trial.number, None)
+
+    def on_lost(self, number: int) -> None:
+        self._queue.on_lost(number)
+
+    def actions(self) -> list[Action]:
+        done, self._actions = self._actions, []
+        return done
+
+    def horizon(self, trial: OpenTrial) -> int | None:
+        change = next(iter(self._changes.get(trial.number, ())), None)
+        return change[0] if change else None
+
+    def pins(self) -> set[Saved]:
+        return set()
+
+
+def schedule_of(trial: Trial, trials: dict[int, Trial]) -> list[tuple[int, Config]]:
+    """The configs under which the weights of a trial were trained, each with the step from which it counted.
+
+    Population based training copies weights between trials, so the schedule is that of the weights, through all copies.
+    """
+    return _schedule(trial, len(trial.segments) - 1, trials)
+
+
+def _schedule(trial: Trial, index: int, trials: dict[int, Trial]) -> list[tuple[int, Config]]:
+    if index < 1:
+        first = trial.segments[0].config if trial.segments else trial.config
+        return [(0, first)]
+    segment = trial.segments[index]
+    source = trials[segment.source] if segment.source is not None else trial
+    before = [entry for entry in _schedule(source, segment.source_segment, trials) if entry[0] < segment.first_step]
+    return [*before, (segment.first_step, segment.config)]

@@ -7,29 +7,34 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from ..search.sweep import ResourcesSection
 from ..spaces import ClusterError, SweepError, TrainableError
 from ..trainables import Cause, Event, Failed, Reported, TrainableRef, TrialSpec
+from .placement import Placement
 from .ray_connection import RayConnection
-from .worker import Worker
+from .worker_group import WorkerGroup
 
 _PLACEMENT_SECONDS = 120.0  # for the first worker, or for a new one when all are lost
 _GRACE_SECONDS = 10.0  # for the others at the start; later ones join when they are placed
 _MOST_FAILED_STARTS = 5
+_UNFIT = (Cause.WORKER_LOST, Cause.STUCK, Cause.MEMORY)  # a process that ended so runs no further trial
 
 
 class RayExecutor:
-    """One Ray actor per place; a worker that dies is replaced, and its trial is reported as lost.
+    """A pool of workers with as many places as they have slots; one that dies is replaced, and its trials are lost.
 
     A worker counts from when it is placed and has imported the training function: on a busy cluster the sweep goes on
     with those that there are.
 
     Args:
         trainable: what to run.
-        cpu, gpu: what one trial occupies.
-        workers: places; as many as the cluster's resources allow when None, but not over ``most``.
+        resources: what one trial occupies.
+        workers: trials at the same time; as many as the cluster's resources allow when None, but not over ``most``.
         address: see :class:`RayConnection`.
+        shared: a local folder that workers on all nodes have to see; None when there is no need.
 
     Raises:
         SweepError: for less than one worker.
@@ -39,110 +44,165 @@ class RayExecutor:
         self,
         trainable: TrainableRef,
         *,
-        cpu: float = 1.0,
-        gpu: float = 0.0,
+        resources: ResourcesSection | None = None,
         workers: int | None = None,
         most: float = math.inf,
         address: str | None = None,
+        shared: Path | None = None,
     ) -> None:
         if workers is not None and workers < 1:
             raise SweepError(f"workers must be 1 or more, got {workers}")
         self._ref = trainable
-        self._cpu, self._gpu = cpu, gpu
+        self._resources = resources or ResourcesSection()
         self._workers = workers if workers is not None else most
-        cores = os.cpu_count() or 1
-        local_cpus = math.ceil(max(cores, (workers or 1) * min(cpu, cores)))
-        self._connection = RayConnection(address, local_cpus, trainable.directory)
-        self._joining: dict[Any, Any] = {}  # future of its load -> worker
+        self._connection = RayConnection(address, self._local_cpus(workers or 1), trainable.directory)
+        self._shared = shared if address not in (None, "", "local") else None
+        self._probe: Path | None = None
+        self._joining: dict[Any, WorkerGroup] = {}  # future of its load -> worker
         self._failed_starts = 0
         self._last_seen = 0.0  # when there was a worker, by the monotonic clock
-        self._idle: list[Any] = []
-        self._busy: dict[int, Any] = {}  # trial number -> worker
-        self._waiting: dict[Any, int] = {}  # future -> trial number
+        self._pool: list[WorkerGroup] = []
+        self._hosts: dict[int, WorkerGroup] = {}  # trial number -> its worker
+        self._orphans: list[int] = []
+        self._waiting: dict[Any, WorkerGroup] = {}  # future of a call -> who answers it
+        self._leaving: dict[Any, WorkerGroup] = {}  # future of an abandon -> who answers it
 
     @property
     def capacity(self) -> int:
-        return len(self._idle) + len(self._busy)
+        return self._resources.slots * len(self._pool)
 
     def open(self) -> None:
         self._connection.open()
+        self._place_probe()
         for _ in range(self._places()):
             self._hire()
         self._last_seen = time.monotonic()
-        while not self._idle:
+        while not self._pool:
             self._join(1, _PLACEMENT_SECONDS)
             self._refuse_to_wait_for_ever()
         self._join(len(self._joining), _GRACE_SECONDS)
 
-    def start(self, spec: TrialSpec) -> None:
-        worker = self._busy[spec.number] = self._idle.pop()
-        self._waiting[worker.start.remote(spec)] = spec.number
+    def start(self, spec: TrialSpec, until: int | None) -> None:
+        worker = min(self._pool, key=lambda worker: len(worker.trials))
+        if len(worker.trials) >= self._resources.slots:
+            raise ClusterError(f"no free place for trial {spec.number}")
+        self._hosts[spec.number] = worker
+        worker.trials.add(spec.number)
+        self._expect(worker, worker.start(spec, until))
 
-    def resume(self, number: int) -> None:
-        self._waiting[self._busy[number].advance.remote()] = number
+    def resume(self, number: int, until: int | None) -> None:
+        worker = self._hosts[number]
+        self._expect(worker, worker.advance(number, until))
 
     def stop(self, number: int) -> None:
-        self._waiting[self._busy[number].stop.remote()] = number
+        worker = self._hosts[number]
+        self._expect(worker, worker.stop(number))
 
     def abandon(self, number: int) -> None:
-        worker = self._busy.pop(number)
-        worker.abandon.remote()
-        self._idle.append(worker)
+        worker = self._hosts.pop(number)
+        worker.trials.discard(number)
+        self._leaving |= dict.fromkeys(worker.abandon(number), worker)
+
+    def kill(self, number: int) -> None:
+        worker = self._hosts.pop(number)
+        worker.trials.discard(number)
+        worker.forget(number)
+        self._dismiss(worker)  # other trials in its slots are lost; wait() tells
 
     def wait(self, timeout: float) -> Sequence[Event]:
         import ray
 
-        futures = [*self._waiting, *self._joining]
-        if not futures or not ray.wait(futures, num_returns=1, timeout=timeout)[0]:
+        lost = self._bereaved()
+        futures = [*self._waiting, *self._joining, *self._leaving]
+        if not futures or not ray.wait(futures, num_returns=1, timeout=0 if lost else timeout)[0]:
             self._refuse_to_wait_for_ever()
-            return []
+            return lost
         self._join(len(self._joining), 0)
+        self._let_go()
         if not self._waiting:
-            return []
+            return lost
         ready, _ = ray.wait(list(self._waiting), num_returns=len(self._waiting), timeout=0)
-        return [self._event(future) for future in ready]
+        return [*lost, *(event for future in ready for event in self._answer(future))]
 
     def close(self) -> None:
         import ray
 
         if ray.is_initialized():
-            for worker in [*self._idle, *self._busy.values(), *self._joining.values()]:
-                ray.kill(worker)
-        self._idle, self._busy, self._waiting, self._joining = [], {}, {}, {}
+            for worker in [*self._pool, *self._joining.values()]:
+                worker.kill()
+        self._pool, self._joining, self._hosts, self._waiting, self._leaving = [], {}, {}, {}, {}
+        if self._probe is not None:
+            self._probe.unlink(missing_ok=True)
         self._connection.close()
 
-    def _event(self, future: Any) -> Event:
+    # Answers
+
+    def _expect(self, worker: WorkerGroup, futures: Sequence[Any]) -> None:
+        self._waiting |= dict.fromkeys(futures, worker)
+
+    def _answer(self, future: Any) -> Sequence[Event]:
+        """The events of a call that has been answered by all processes of its worker."""
+        worker = self._waiting.pop(future, None)
+        if worker is None:
+            return ()  # dismissed by an earlier answer of this round
+        events = worker.answer(future)
+        if not events:
+            return ()
+        self._last_seen = time.monotonic()
+        last = events[-1]
+        if not isinstance(last, Reported):
+            self._hosts.pop(last.number, None)
+            worker.trials.discard(last.number)
+        if isinstance(last, Failed) and (worker.together or last.cause in _UNFIT):
+            self._dismiss(worker)
+            return [*events, *self._bereaved()]
+        return events
+
+    def _bereaved(self) -> list[Event]:
+        """Trials whose worker was dismissed because of another one."""
+        orphans, self._orphans = self._orphans, []
+        return [Failed(number, Cause.WORKER_LOST, "its worker had to be replaced") for number in orphans]
+
+    def _let_go(self) -> None:
+        """Workers of abandoned trials: one that could not end its trial is replaced."""
         import ray
 
-        number = self._waiting.pop(future)
-        try:
-            event: Event = ray.get(future)
-        except ray.exceptions.RayTaskError as error:
-            event = Failed(number, Cause.STUCK, f"the worker failed: {type(error.cause).__name__}: {error.cause}")
-        except ray.exceptions.RayError as error:
-            event = Failed(number, Cause.WORKER_LOST, _lost(error))
-        if isinstance(event, Failed) and event.cause in (Cause.WORKER_LOST, Cause.STUCK):
-            ray.kill(self._busy.pop(number))
-            self._hire()
-        elif not isinstance(event, Reported):
-            self._idle.append(self._busy.pop(number))
-        self._last_seen = time.monotonic()
-        return event
+        if not self._leaving:
+            return
+        ready, _ = ray.wait(list(self._leaving), num_returns=len(self._leaving), timeout=0)
+        for future in ready:
+            worker = self._leaving.pop(future, None)
+            if worker is not None and worker.failed(future):
+                self._dismiss(worker)
+
+    def _dismiss(self, worker: WorkerGroup) -> None:
+        """End a worker's processes and hire another in its stead."""
+        if worker not in self._pool:
+            return
+        self._pool.remove(worker)
+        for futures in (self._waiting, self._leaving):
+            for future in [future for future, other in futures.items() if other is worker]:
+                del futures[future]
+        for number in worker.trials:
+            del self._hosts[number]
+            self._orphans.append(number)
+        worker.kill()
+        self._hire()
+
+    # Workers
 
     def _hire(self) -> None:
         """Start a worker; it joins when it has answered."""
-        import ray
-
         trainable = replace(self._ref, directory=self._connection.directory)
-        worker = ray.remote(num_cpus=self._cpu, num_gpus=self._gpu, max_restarts=0)(Worker).remote(trainable)
-        self._joining[worker.load.remote()] = worker
+        worker = WorkerGroup(trainable, self._resources)
+        self._joining[worker.load(str(self._probe) if self._probe else None)] = worker
 
     def _join(self, count: int, timeout: float) -> None:
         """Take in up to ``count`` workers that are placed and have imported the training function.
 
         Raises:
             TrainableError: when it cannot be imported there.
-            ClusterError: when workers die at their start again and again.
+            ClusterError: when workers die at their start again and again, or do not see the shared folder.
         """
         import ray
 
@@ -154,20 +214,29 @@ class RayExecutor:
             try:
                 reason = ray.get(future)
             except ray.exceptions.RayError as error:
+                worker.kill()
                 self._start_again(error)
                 continue
+            if reason and self._probe is not None and str(self._probe.parent) in reason:
+                raise ClusterError(
+                    f"{reason}, where checkpoints would go: name a folder or URL that all nodes see, such as "
+                    "`cluster: {storage: /mnt/team}` or s3://..., or write `checkpoints: {every: 0}` to keep none"
+                )
             if reason:
                 raise TrainableError(reason)
-            self._idle.append(worker)
+            self._pool.append(worker)
+            self._last_seen = time.monotonic()
 
     def _start_again(self, error: Exception) -> None:
+        from .worker_group import lost
+
         self._failed_starts += 1
         if self._failed_starts >= _MOST_FAILED_STARTS:
-            raise ClusterError(f"workers could not start: {_lost(error)}; is assay installed on all nodes?") from error
+            raise ClusterError(f"workers could not start: {lost(error)}; is assay installed on all nodes?") from error
         self._hire()
 
     def _refuse_to_wait_for_ever(self) -> None:
-        if self.capacity:
+        if self._pool:
             self._last_seen = time.monotonic()
         elif time.monotonic() - self._last_seen >= _PLACEMENT_SECONDS:
             raise ClusterError(
@@ -175,31 +244,25 @@ class RayExecutor:
                 "or its nodes cannot start"
             )
 
+    def _place_probe(self) -> None:
+        if self._shared is not None:
+            self._shared.mkdir(parents=True, exist_ok=True)
+            self._probe = self._shared.absolute() / f".seen-by-all-nodes-{os.getpid()}"
+            self._probe.touch()
+
     def _places(self) -> int:
-        """How many workers fit, at most ``workers``.
+        """How many workers fit, at most as many as are needed.
 
         Raises:
-            ClusterError: when no node is large enough for one.
+            ClusterError: when a trial can never be placed.
         """
         import ray
 
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        fitting = [self._fit(node) for node in nodes]
-        if sum(fitting) == 0:
-            largest = ", ".join(f"{node.get('CPU', 0):g} CPU + {node.get('GPU', 0):g} GPU" for node in nodes)
-            raise ClusterError(
-                f"a trial needs {self._cpu:g} CPU + {self._gpu:g} GPU and no node has that (nodes: {largest}): "
-                "lower `resources` in the sweep, or add a larger node"
-            )
-        return int(min(sum(fitting), self._workers))
+        fitting = Placement(self._resources).fitting(nodes)
+        return int(min(fitting, math.ceil(self._workers / self._resources.slots)))
 
-    def _fit(self, node: dict[str, float]) -> int:
-        by_cpu = node.get("CPU", 0.0) / self._cpu
-        by_gpu = node.get("GPU", 0.0) / self._gpu if self._gpu else math.inf
-        return math.floor(min(by_cpu, by_gpu) + 1e-9)
-
-
-def _lost(error: Exception) -> str:
-    """The telling line of Ray's many."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"the worker process died: {type(error).__name__}: {lines[0][:200] if lines else ''}"
+    def _local_cpus(self, workers: int) -> float:
+        cores = os.cpu_count() or 1
+        places = math.ceil(workers / self._resources.slots) * self._resources.workers
+        return math.ceil(max(cores, places * min(self._resources.cpu, cores)))

@@ -6,18 +6,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from ..spaces import Fidelity, Objective, UsageError
-from .scheduler import Scheduler, SchedulerOptions
+from ..spaces import Fidelity, Objective, Problem, Space, SpaceError
+from .scheduler import Scheduler, SchedulerOptions, next_of
 
 
-class AshaOptions(SchedulerOptions):
-    """Asynchronous successive halving in Ray Tune's stopping form.
+class HalvingOptions(SchedulerOptions):
+    """What the successive halvings have in common."""
 
-    Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020, algorithm 2, with stopping instead of
-    promotion.
-    """
-
-    type: Literal["asha"] = "asha"
     eta: float = Field(default=3, ge=1.1)
     """About one trial in eta goes on at each rung; rungs are eta times apart."""
     grace: int | None = Field(default=None, ge=1)
@@ -29,21 +24,40 @@ class AshaOptions(SchedulerOptions):
     def rungs(self, fidelity: Fidelity) -> list[int]:
         return fidelity.rungs(self.eta, self.grace_of(fidelity))
 
-    def build(self, objective: Objective, fidelity: Fidelity | None, seed: int) -> Scheduler:
+
+class AshaOptions(HalvingOptions):
+    """Asynchronous successive halving in Ray Tune's stopping form.
+
+    Li et al., A System for Massively Parallel Hyperparameter Tuning, MLSys 2020, algorithm 2, with stopping instead of
+    promotion.
+    """
+
+    type: Literal["asha"] = "asha"
+    brackets: int = Field(default=1, ge=1)
+    """Halvings side by side, each with a first rung eta times later; trials are dealt out at random."""
+
+    def check(self, space: Space, fidelity: Fidelity, trials: int | None) -> None:
+        most = len(self.rungs(fidelity)) or 1
+        if self.brackets > most:
+            text = f"brackets {self.brackets}: there are only {most} rungs from {self.grace_of(fidelity)} on: lower it"
+            raise SpaceError([Problem(("scheduler", "brackets"), text)])
+
+    def build(self, space: Space, objective: Objective, fidelity: Fidelity | None, seed: int) -> Scheduler:
         from ray.tune.schedulers import AsyncHyperBandScheduler
 
-        from .tune_scheduler import TuneScheduler
+        from .tune_scheduler import TuneScheduler, tune_mode
 
-        if fidelity is None:
-            raise UsageError("scheduler asha needs a fidelity: add `fidelity: {unit: epoch, min: 1, max: 27}`")
+        granted = self.require(fidelity)
         return TuneScheduler(
             AsyncHyperBandScheduler(
                 time_attr=TuneScheduler.TIME,
                 metric=TuneScheduler.METRIC,
-                mode="max" if objective.goal == "maximize" else "min",
-                max_t=fidelity.max,
-                grace_period=self.grace_of(fidelity),
+                mode=tune_mode(objective),
+                max_t=granted.max,
+                grace_period=self.grace_of(granted),
                 reduction_factor=self.eta,
+                brackets=self.brackets,
             ),
             seed,
+            horizon=next_of(self.rungs(granted)),
         )

@@ -5,21 +5,23 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet, finalize
 
 import sqlalchemy as sa
 
 from ..spaces import Config, NotFoundError, SweepExistsError, UsageError, did_you_mean
 from . import tables
-from .database import open_database, writing
+from .database import open_database, reading, writing
+from .journal import CHANGING, Event, EventKind, Journal
+from .store import Place
 from .sweep import Sweep
-from .trial import Phase, Report, State, Trial
-
-_VERSION = sa.select(tables.versions.c.version)
-_CHANGING = ("state", "attempts", "reason", "detail", "seconds", "ended", "resplit", "testable", "data_id")
-"""What of a trial is not known when it starts."""
+from .sweep_lock import Lock, ServerLock, SweepLock
+from .trial import Phase, Report, Segment, State, Trial
+from .upgrade import no_sweeps, prepare
 
 
 @dataclass(frozen=True)
@@ -59,36 +61,67 @@ class Artifact:
 
 
 class Ledger:
-    """One store of sweeps: a folder with ``ledger.db`` (SQLite in WAL mode) and the files of each sweep.
+    """One store of sweeps: a database, and a folder with the files of each sweep.
 
-    One process writes a sweep, any number read. A method that writes returns after the commit, so what it recorded
-    survives a kill of any process.
+    The database is the file ``ledger.db`` of that folder (SQLite in WAL mode), or named by a URL. One process writes a
+    sweep, any number read. A method that writes returns after the commit, so what it recorded survives a kill of any
+    process.
+
+    Attributes:
+        place: where the store is; as text for messages, without a password.
     """
 
-    def __init__(self, store: str | Path, *, create: bool = False) -> None:
-        """Open the store.
+    def __init__(self, store: str | Path | Place, *, create: bool = False) -> None:
+        """Open the store; one of an earlier version is upgraded.
+
+        Args:
+            store: a folder; or ``postgresql://user@host/database?files=/folder``, ``sqlite:////path/file.db``.
 
         Raises:
             NotFoundError: when there is none and ``create`` is false.
             UsageError: when a newer version of Assay wrote it, or it is no ledger.
+            ClusterError: when the server cannot be reached.
         """
-        self.store = Path(store).expanduser().absolute()
-        file = self.store / "ledger.db"
-        if not create and not file.is_file():
-            raise NotFoundError(
-                f"no sweeps in {self.store}: run one there, or name another store with --store or ASSAY_STORE"
-            )
+        self.place = Place.of(store)
+        self._journals: WeakSet[Journal] = WeakSet()
+        if not create and self.place.file is not None and not self.place.file.is_file():
+            raise no_sweeps(self.place)
         try:
-            self.store.mkdir(parents=True, exist_ok=True)
-            self._engine = open_database(file)
-            self._check_version()
+            if create:
+                self.store.mkdir(parents=True, exist_ok=True)
+            self._open(create)
         except (OSError, sa.exc.DatabaseError) as error:
             cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-            raise UsageError(f"{file} cannot be opened as a ledger: {cause}") from error
+            raise UsageError(f"{self.place.file or self.place} cannot be opened as a ledger: {cause}") from error
+
+    def _open(self, create: bool) -> None:
+        self._engine = open_database(self.place)
+        finalize(self, self._engine.dispose)
+        self._reads, self._writes = reading(self._engine), writing(self._engine)
+        prepare(self._engine, self.place, create=create, runs=lambda name: self.lock(name).held)
+
+    @property
+    def store(self) -> Path:
+        """The folder of files."""
+        return self.place.files
 
     def close(self) -> None:
-        """Release the file."""
+        """Release the database."""
+        for journal in list(self._journals):
+            journal.close()
         self._engine.dispose()
+
+    def lock(self, name: str) -> Lock:
+        """What the process holds that runs sweep ``name``.
+
+        Raises:
+            UsageError: when the sweep's folder would be where the database is.
+        """
+        if self.place.file is None:
+            return ServerLock(self._engine, name)
+        if self.place.file.is_relative_to(self.store / name):
+            raise UsageError(f"{name!r} is the name of a file in {self.place}: choose another name for the sweep")
+        return SweepLock(self.store / name)
 
     # Sweeps
 
@@ -106,7 +139,7 @@ class Ledger:
             "created": time.time(),
         }
         try:
-            with self._engine.begin() as connection:
+            with self._writes.begin() as connection:
                 connection.execute(tables.sweeps.insert().values(row))
         except sa.exc.IntegrityError:
             self.refuse_existing(sweep.name)
@@ -124,13 +157,13 @@ class Ledger:
         failed = self.sweep(name).state == "failed"
         how = "tries its failed trials again" if failed else "goes on with it"
         raise SweepExistsError(
-            f"sweep {name!r} is already in {self.store}: `assay resume {name}` {how}, "
+            f"sweep {name!r} is already in {self.place}: `assay resume {name}` {how}, "
             f"`--name {name}-2` or `--new` starts another"
         )
 
     def sweeps(self) -> list[SweepRecord]:
         """All sweeps, oldest first."""
-        with self._engine.connect() as connection:
+        with self._reads.connect() as connection:
             rows = connection.execute(tables.sweeps.select().order_by(tables.sweeps.c.id)).all()
         return [_sweep_record(row) for row in rows]
 
@@ -142,73 +175,81 @@ class Ledger:
         """
         names = self._names()
         wanted = names[-1] if name == "@last" and names else name
-        with self._engine.connect() as connection:
+        with self._reads.connect() as connection:
             row = connection.execute(tables.sweeps.select().where(tables.sweeps.c.name == wanted)).first()
         if row is not None:
             return _sweep_record(row)
         shown = f"; there are: {', '.join(names[-10:])}" if names else ""
-        raise NotFoundError(f"no sweep {name!r} in {self.store}{did_you_mean(name, names)}{shown}")
+        raise NotFoundError(f"no sweep {name!r} in {self.place}{did_you_mean(name, names)}{shown}")
 
     def set_state(self, record: SweepRecord, state: str, note: str = "") -> None:
         """Change the state of a sweep."""
         change = tables.sweeps.update().where(tables.sweeps.c.id == record.id).values(state=state, note=note)
-        with self._engine.begin() as connection:
+        with self._writes.begin() as connection:
             connection.execute(change)
+
+    def wish(self, name: str, wish: str) -> None:
+        """Ask the driver of a sweep for something: ``stop``, ``pause`` or ``cancel``; empty takes it back."""
+        change = tables.sweeps.update().where(tables.sweeps.c.id == self.sweep(name).id).values(wish=wish)
+        with self._writes.begin() as connection:
+            connection.execute(change)
+
+    def wished(self, record: SweepRecord) -> str:
+        """What was asked of the sweep's driver; empty when nothing was."""
+        with self._reads.connect() as connection:
+            query = sa.select(tables.sweeps.c.wish).where(tables.sweeps.c.id == record.id)
+            return str(connection.scalar(query) or "")
+
+    def revise(self, record: SweepRecord, sweep: Sweep, order: int) -> SweepRecord:
+        """Let the sweep say something else from event ``order`` on; what it said before is kept."""
+        key = {"sweep_id": record.id}
+        with self._writes.begin() as connection:
+            query = sa.select(sa.func.count()).select_from(tables.revisions)
+            if not connection.scalar(query.where(tables.revisions.c.sweep_id == record.id)):
+                first = {"order": 0, "spec": record.sweep.model_dump(mode="json")}
+                connection.execute(tables.revisions.insert().values(key | first))
+            spec = sweep.model_dump(mode="json")
+            connection.execute(tables.revisions.insert().values(key | {"order": order, "spec": spec}))
+            connection.execute(tables.sweeps.update().where(tables.sweeps.c.id == record.id).values(spec=spec))
+        return self.sweep(record.name)
+
+    def revisions(self, record: SweepRecord) -> list[tuple[int, Sweep]]:
+        """What the sweep said, and from which event on, oldest first."""
+        query = sa.select(tables.revisions).where(tables.revisions.c.sweep_id == record.id)
+        with self._reads.connect() as connection:
+            rows = connection.execute(query.order_by(tables.revisions.c.order)).all()
+        return [(row.order, Sweep.make(row.spec)) for row in rows] or [(0, record.sweep)]
 
     # Trials
 
+    def journal(self, record: SweepRecord, *, lazy: bool = False) -> Journal:
+        """What the sweep's driver writes with."""
+        journal = Journal(self._writes, record.id, lazy=lazy)
+        self._journals.add(journal)
+        return journal
+
     def add_trial(self, record: SweepRecord, trial: Trial) -> None:
         """Record a trial before it is started."""
-        row = {
-            "sweep_id": record.id,
-            "number": trial.number,
-            "phase": trial.phase,
-            "state": trial.state,
-            "config": dict(trial.config),
-            "config_id": trial.config.config_id,
-            "seed": trial.seed,
-            "split": trial.split,
-            "parent": trial.parent,
-            "started": trial.started,
-        }
-        with self._engine.begin() as connection:
-            connection.execute(tables.trials.insert().values(row))
+        with closing(self.journal(record)) as journal:
+            journal.add(trial)
+            journal.commit()
 
     def update_trial(self, record: SweepRecord, trial: Trial, artifacts: Iterable[Artifact] = ()) -> None:
-        """Record how a trial stands now, together with its artifacts."""
-        key = _trial_key(record, trial.number)
-        change = {name: getattr(trial, name) for name in _CHANGING}
-        with self._engine.begin() as connection:
-            if not connection.execute(tables.trials.update().where(key).values(change)).rowcount:
-                raise NotFoundError(f"sweep {record.name!r} has no trial {trial.number}")
-            for artifact in artifacts:
-                identity = sa.select(tables.trials.c.id).where(key).scalar_subquery()
-                same = (tables.artifacts.c.trial_id == identity) & (tables.artifacts.c.kind == artifact.kind)
-                connection.execute(tables.artifacts.delete().where(same))
-                connection.execute(
-                    tables.artifacts.insert().values(
-                        trial_id=identity,
-                        kind=artifact.kind,
-                        path=artifact.path,
-                        sha256=artifact.sha256,
-                        bytes=artifact.bytes,
-                    )
-                )
+        """Record how a trial stands now, together with its artifacts.
+
+        Raises:
+            NotFoundError: when there is none of this number.
+        """
+        self.trial(record, trial.number)
+        with closing(self.journal(record)) as journal:
+            journal.update(trial, artifacts)
+            journal.commit()
 
     def add_report(self, record: SweepRecord, number: int, report: Report) -> None:
         """Record a report. It is durable when this returns."""
-        identity = sa.select(tables.trials.c.id).where(_trial_key(record, number)).scalar_subquery()
-        row = {
-            "trial_id": identity,
-            "step": report.step,
-            "metrics": report.metrics,
-            "elapsed": report.elapsed,
-            "order": report.order,
-            "checkpoint": report.checkpoint,
-            "seconds": report.seconds,
-        }
-        with self._engine.begin() as connection:
-            connection.execute(tables.reports.insert().values(row))
+        with closing(self.journal(record)) as journal:
+            journal.report(number, report)
+            journal.commit()
 
     def trials(self, record: SweepRecord, phase: Phase | None = None) -> list[Trial]:
         """All trials with their reports, by number."""
@@ -216,19 +257,18 @@ class Ledger:
         return self._trials(where if phase is None else where & (tables.trials.c.phase == phase))
 
     def _trials(self, where: sa.ColumnElement[bool]) -> list[Trial]:
-        with self._engine.connect() as connection:  # one transaction: trials and reports of the same instant
-            rows = connection.execute(tables.trials.select().where(where).order_by(tables.trials.c.number)).all()
-            reports = connection.execute(
-                sa.select(tables.reports)
-                .join(tables.trials)
-                .where(where)
-                .order_by(tables.reports.c.trial_id, tables.reports.c.step)
-            ).all()
-        by_trial: dict[int, list[Report]] = defaultdict(list)
+        trials = tables.trials
+        with self._reads.connect() as connection:  # one transaction: everything of the same instant
+            rows = connection.execute(trials.select().where(where).order_by(trials.c.number)).all()
+            segments = connection.execute(_parts(tables.segments, where).order_by(tables.segments.c.index)).all()
+            reports = connection.execute(_parts(tables.reports, where).order_by(tables.reports.c.order)).all()
+        segments_of: dict[int, list[Segment]] = defaultdict(list)
+        for row in segments:
+            segments_of[row.number].append(_segment(row))
+        reports_of: dict[int, list[Report]] = defaultdict(list)
         for row in reports:
-            report = Report(row.step, row.metrics, row.elapsed, row.order, row.checkpoint, row.seconds)
-            by_trial[row.trial_id].append(report)
-        return [_with_reports(_trial(row), tuple(by_trial[row.id])) for row in rows]
+            reports_of[row.number].append(_report(row))
+        return [_trial(row, tuple(segments_of[row.number]), tuple(reports_of[row.number])) for row in rows]
 
     def trial(self, record: SweepRecord, number: int) -> Trial:
         """One trial.
@@ -236,66 +276,57 @@ class Ledger:
         Raises:
             NotFoundError: when there is none of this number.
         """
-        found = self._trials(_trial_key(record, number))
+        found = self._trials((tables.trials.c.sweep_id == record.id) & (tables.trials.c.number == number))
         if found:
             return found[0]
         numbers = [trial.number for trial in self.trials(record)]
         known = f"it has {min(numbers)} to {max(numbers)}" if numbers else "it has none yet"
         raise NotFoundError(f"sweep {record.name!r} has no trial {number}: {known}")
 
+    def events(self, record: SweepRecord) -> list[Event]:
+        """What happened beside reports, in order."""
+        query = tables.events.select().where(tables.events.c.sweep_id == record.id).order_by(tables.events.c.order)
+        with self._reads.connect() as connection:
+            return [Event(r.order, EventKind(r.kind), r.number, r.detail) for r in connection.execute(query)]
+
     def artifacts(self, record: SweepRecord, kind: str | None = None) -> list[Artifact]:
         """Files of the sweep's trials, by trial number."""
-        where = tables.trials.c.sweep_id == record.id
+        where = tables.artifacts.c.sweep_id == record.id
         if kind is not None:
             where &= tables.artifacts.c.kind == kind
-        query = (
-            sa.select(tables.trials.c.number, tables.artifacts)
-            .join(tables.trials)
-            .where(where)
-            .order_by(tables.trials.c.number, tables.artifacts.c.kind)
-        )
-        with self._engine.connect() as connection:
+        query = tables.artifacts.select().where(where).order_by(tables.artifacts.c.number, tables.artifacts.c.kind)
+        with self._reads.connect() as connection:
             rows = connection.execute(query).all()
         return [Artifact(row.number, row.kind, row.path, row.sha256, row.bytes) for row in rows]
 
     def _names(self) -> list[str]:
-        with self._engine.connect() as connection:
+        with self._reads.connect() as connection:
             return list(connection.scalars(sa.select(tables.sweeps.c.name).order_by(tables.sweeps.c.id)))
 
-    def _check_version(self) -> None:
-        with self._engine.connect() as connection:
-            known = sa.inspect(connection).get_table_names()
-            found = connection.execute(_VERSION).scalar() if tables.versions.name in known else None
-        if found is None and known:
-            raise UsageError(f"{self.store / 'ledger.db'} is a database of something else: name another store")
-        if found is None:
-            self._create()
-        elif found > tables.SCHEMA_VERSION:
-            raise UsageError(
-                f"{self.store} was written by a newer version of Assay (schema {found}, this version reads "
-                f"{tables.SCHEMA_VERSION}): upgrade assay"
-            )
 
-    def _create(self) -> None:
-        with writing(self._engine).begin() as connection:
-            tables.metadata.create_all(connection)
-            if connection.execute(_VERSION).scalar() is None:  # else another process was first
-                connection.execute(tables.versions.insert().values(version=tables.SCHEMA_VERSION))
-
-
-def _with_reports(trial: Trial, reports: tuple[Report, ...]) -> Trial:
-    """A driver that was killed recorded a trial's seconds only with its reports."""
-    return replace(trial, reports=reports, seconds=max([trial.seconds, *(report.seconds for report in reports)]))
-
-
-def _trial_key(record: SweepRecord, number: int) -> sa.ColumnElement[bool]:
-    return (tables.trials.c.sweep_id == record.id) & (tables.trials.c.number == number)
+def _parts(table: sa.Table, of_trials: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Rows of ``table`` that belong to the trials."""
+    same = (table.c.sweep_id == tables.trials.c.sweep_id) & (table.c.number == tables.trials.c.number)
+    return sa.select(table).join(tables.trials, same).where(of_trials)
 
 
 def _sweep_record(row: Any) -> SweepRecord:
     return SweepRecord(row.id, Sweep.make(row.spec), row.directory, row.state, row.note, row.created)
 
 
-def _trial(row: Any) -> Trial:
-    plain = {name: getattr(row, name) for name in ("number", "seed", "split", "parent", "started", *_CHANGING)}
-    return Trial(**{**plain, "phase": Phase(row.phase), "state": State(row.state), "config": Config(row.config)})
+def _trial(row: Any, segments: tuple[Segment, ...], reports: tuple[Report, ...]) -> Trial:
+    plain = {name: getattr(row, name) for name in ("number", "seed", "split", "parent", "asked", "started", *CHANGING)}
+    # A driver that was killed recorded a trial's seconds only with its reports.
+    plain["seconds"] = max([row.seconds, *(report.seconds for report in reports)])
+    plain |= {"phase": Phase(row.phase), "state": State(row.state), "config": Config(row.config)}
+    return Trial(**plain, segments=segments, reports=reports)
+
+
+def _segment(row: Any) -> Segment:
+    return Segment(
+        row.index, Config(row.config), row.order, row.source, row.source_segment, row.first_step, row.checkpoint
+    )
+
+
+def _report(row: Any) -> Report:
+    return Report(row.step, row.metrics, row.elapsed, row.order, row.checkpoint, row.seconds, row.segment, row.decision)

@@ -4,21 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..spaces import Fidelity, Objective
-from .scheduler import Decision, Scheduler, SchedulerOptions
-
-
-class NoStopping:
-    """Never stops a trial."""
-
-    def on_start(self, number: int) -> None:
-        pass
-
-    def on_report(self, number: int, step: int, value: float) -> Decision:
-        return Decision.CONTINUE
-
-    def on_end(self, number: int, step: int, value: float | None) -> None:
-        pass
+from ..spaces import Fidelity, Objective, Space
+from .scheduler import Queue, Scheduler, SchedulerOptions
 
 
 class NoStoppingOptions(SchedulerOptions):
@@ -26,5 +13,5 @@ class NoStoppingOptions(SchedulerOptions):
 
     type: Literal["none"] = "none"
 
-    def build(self, objective: Objective, fidelity: Fidelity | None, seed: int) -> Scheduler:
-        return NoStopping()
+    def build(self, space: Space, objective: Objective, fidelity: Fidelity | None, seed: int) -> Scheduler:
+        return Queue()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Literal
 
 import numpy as np
@@ -25,8 +25,16 @@ class RandomSearch:
     def ask(self, number: int, taken: Container[Config]) -> Config | None:
         return draw(self._space, np.random.default_rng([self._seed, number]), taken)
 
+    # The draws do not depend on results.
+
+    def adopt(self, number: int, config: Config) -> None:
+        pass
+
+    def on_report(self, number: int, step: int, value: float) -> None:
+        pass
+
     def tell(self, trial: Trial) -> None:
-        pass  # the draws do not depend on results
+        pass
 
 
 class RandomOptions(SearcherOptions):
@@ -34,5 +42,5 @@ class RandomOptions(SearcherOptions):
 
     type: Literal["random"] = "random"
 
-    def build(self, space: Space, objective: Objective, seed: int) -> Searcher:
+    def build(self, space: Space, objective: Objective, seed: int, rungs: Sequence[int] = ()) -> Searcher:
         return RandomSearch(space, seed)

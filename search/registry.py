@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from .asha import AshaOptions
+from .hyperband import BohbOptions, HyperBandOptions
+from .median_stopping import MedianStoppingOptions
 from .no_stopping import NoStoppingOptions
+from .population import Pb2Options, PbtOptions
+from .promotion_asha import PromotionAshaOptions
 from .random_search import RandomOptions
 from .scheduler import SchedulerOptions
 from .searcher import SearcherOptions
@@ -17,4 +21,10 @@ SEARCHERS: dict[str, type[SearcherOptions]] = {
 SCHEDULERS: dict[str, type[SchedulerOptions]] = {
     "none": NoStoppingOptions,
     "asha": AshaOptions,
+    "promotion_asha": PromotionAshaOptions,
+    "hyperband": HyperBandOptions,
+    "bohb": BohbOptions,
+    "median": MedianStoppingOptions,
+    "pbt": PbtOptions,
+    "pb2": Pb2Options,
 }

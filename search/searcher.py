@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -17,15 +17,21 @@ _TRIES = 1000
 class Searcher(Protocol):
     """Proposes configs and learns from trials that are over.
 
-    A searcher is rebuilt from the ledger after an interruption: it is made anew and told all trials that are over, in
-    the order in which they ended.
+    Its state is a function of the calls made to it, in order: after an interruption a fresh one is told the same again,
+    with ``adopt`` where it was asked before.
     """
 
     def ask(self, number: int, taken: Container[Config]) -> Config | None:
         """A config for trial ``number`` that is not in ``taken``; None when there is none left."""
 
+    def adopt(self, number: int, config: Config) -> None:
+        """Trial ``number`` has a config that was not asked for here and now; it counts as one that runs."""
+
+    def on_report(self, number: int, step: int, value: float) -> None:
+        """A running trial reported a finite ``value`` of the objective after ``step`` units of training."""
+
     def tell(self, trial: Trial) -> None:
-        """Learn from a trial that is over, whether or not this searcher proposed it.
+        """Learn from a trial that is over.
 
         Complete trials come with their value, stopped ones with the curve so far, failed ones without anything.
         """
@@ -34,8 +40,13 @@ class Searcher(Protocol):
 class SearcherOptions(Options):
     """The ``searcher`` section of a sweep; each searcher has its own subclass."""
 
-    def build(self, space: Space, objective: Objective, seed: int) -> Searcher:
-        """A searcher over ``space``; ``seed`` fixes its proposals given what it is told."""
+    def build(self, space: Space, objective: Objective, seed: int, rungs: Sequence[int] = ()) -> Searcher:
+        """A searcher over ``space``.
+
+        Args:
+            seed: fixes its proposals given what it is told.
+            rungs: steps at which the scheduler compares trials, and the length of a full run; empty without fidelity.
+        """
         raise NotImplementedError
 
 

@@ -27,7 +27,13 @@ from .searcher import SearcherOptions
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _DURATION = re.compile(r"(?:(\d{1,9})d)?(?:(\d{1,9})h)?(?:(\d{1,9})m)?(?:(\d{1,15})s)?")
-_LATER = ("command", "constraints", "architecture", "cluster", "checkpoints", "tracking", "export")
+_SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?(KB|MB|GB|TB|KiB|MiB|GiB|TiB)", re.IGNORECASE)
+_BYTES = {
+    f"{letter}{form}": base**power
+    for power, letter in enumerate("kmgt", 1)
+    for form, base in (("b", 1000), ("ib", 1024))
+}
+_LATER = ("command", "constraints", "architecture", "tracking", "export")
 
 
 class Section(BaseModel):
@@ -50,6 +56,8 @@ class ObjectiveSection(Section):
     """The name under which the training function reports it."""
     goal: Literal["maximize", "minimize"]
     """Which direction is better."""
+    target: float | None = None
+    """Good enough: the search ends when a trial reaches it."""
     scorer: str | None = None
     """How the metric is computed from stored predictions; taken from the metric's name when left out."""
 
@@ -100,34 +108,124 @@ def parse_duration(value: Any) -> float:
     return float(seconds)
 
 
+Duration = Annotated[
+    float | None,
+    BeforeValidator(lambda raw: None if raw is None else parse_duration(raw)),
+    PlainSerializer(lambda seconds: None if seconds is None else f"{seconds:.0f}s"),
+]
+
+
 class BudgetSection(Section):
     """When the search ends: whichever limit is reached first. Replicates and the final test come after it."""
 
     trials: int | None = Field(default=None, ge=1)
     """Configurations tried by the search."""
-    time: Annotated[
-        float | None,
-        BeforeValidator(lambda raw: None if raw is None else parse_duration(raw)),
-        PlainSerializer(lambda seconds: None if seconds is None else f"{seconds:.0f}s"),
-    ] = None
+    time: Duration = None
     """Wall time of the search, such as 90s, 10m or 1h30m."""
+    cpu_hours: float | None = Field(default=None, gt=0)
+    """Hours of training, times the CPU cores that a trial occupies."""
+    gpu_hours: float | None = Field(default=None, gt=0)
+    """Hours of training, times the GPUs that a trial occupies."""
+    cost_usd: float | None = Field(default=None, gt=0)
+    """Hours of training, times ``resources.usd_per_hour``."""
+    patience: int | None = Field(default=None, ge=1)
+    """The search ends when so many trials in a row brought nothing better."""
     concurrent: int | None = Field(default=None, ge=1)
     """Trials at the same time; as many as the resources allow when left out."""
 
     @model_validator(mode="after")
     def _limited(self) -> BudgetSection:
-        if self.trials is None and self.time is None:
+        limits = (self.trials, self.time, self.cpu_hours, self.gpu_hours, self.cost_usd, self.patience)
+        if all(limit is None for limit in limits):
             raise ValueError("the search needs an end: write {trials: 20} or {time: 10m}")
         return self
 
 
+def parse_bytes(value: Any) -> int:
+    """Bytes of ``"12GiB"``, ``"500MB"`` or a number.
+
+    Raises:
+        ValueError: for anything else, with an example.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or not float(match[1]):
+        raise ValueError(f"{shown(value)} is not an amount of memory: write 500MB or 12GiB")
+    return int(float(match[1]) * _BYTES[match[2].lower()])
+
+
 class ResourcesSection(Section):
-    """What one trial occupies on the cluster."""
+    """What one trial occupies on the cluster; with several workers, what each of them does."""
 
     cpu: float = Field(default=1.0, gt=0)
     """CPU cores."""
     gpu: float = Field(default=0.0, ge=0)
     """GPUs; a fraction shares one."""
+    memory: Annotated[int | None, BeforeValidator(lambda raw: None if raw is None else parse_bytes(raw))] = None
+    """Memory to reserve, such as 12GiB."""
+    custom: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    """Resources that the cluster's nodes declare, such as {licence: 1}."""
+    workers: int = Field(default=1, ge=1)
+    """Processes that run one trial together, on nodes as near to each other as can be."""
+    slots: int = Field(default=1, ge=1)
+    """Small trials that take turns in one worker process."""
+    usd_per_hour: float | None = Field(default=None, gt=0)
+    """Price of one worker for an hour, for ``budget.cost_usd``."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> ResourcesSection:
+        if self.gpu > 1 and self.gpu != int(self.gpu):
+            raise SpaceError([Problem(("gpu",), f"a trial has whole GPUs or a part of one, got {self.gpu:g}")])
+        if self.workers > 1 and self.slots > 1:
+            raise SpaceError(
+                [Problem(("slots",), "trials of several workers cannot take turns: give workers or slots")]
+            )
+        return self
+
+
+class RetrySection(Section):
+    """What happens to trials that do not end well. NaN or a missing metric fails at once."""
+
+    trials: int = Field(default=0, ge=0)
+    """How often a trial that raised is tried again, from its last checkpoint."""
+    lost: int = Field(default=3, ge=0)
+    """How often a trial whose worker was lost is tried again, from its last checkpoint."""
+    max_failed: float | None = Field(default=None, ge=0, lt=1)
+    """The search ends when a larger share of its trials, of ten at least, has failed."""
+
+
+class TimeoutsSection(Section):
+    """How long things may take; the worker of a trial that takes longer is replaced."""
+
+    trial: Duration = None
+    """An attempt at a trial."""
+    report: Duration = None
+    """From one report to the next, and to the first."""
+    stop: Duration = 60.0
+    """From being told to end to having ended."""
+
+
+class ClusterSection(Section):
+    """Where the sweep runs, and what is done about what goes wrong there."""
+
+    address: str | None = None
+    """Of a running Ray cluster; ``--address`` goes first. A private one on this machine when left out."""
+    storage: str | None = None
+    """Folder or URL that all nodes see (/mnt/team, s3://bucket/sweeps), for checkpoints; the store when left out."""
+    retry: RetrySection = RetrySection()
+    """Second chances."""
+    timeouts: TimeoutsSection = TimeoutsSection()
+    """Patience."""
+
+
+class CheckpointsSection(Section):
+    """What is kept of what ``trial.save_checkpoint`` writes."""
+
+    every: int = Field(default=1, ge=0)
+    """Reports between checkpoints; one is also kept where a decision is due. 0: none."""
+    keep: int = Field(default=2, ge=1)
+    """Newest checkpoints of a running trial; of one that is over only its model stays."""
 
 
 class LeaderboardSection(Section):
@@ -213,6 +311,12 @@ class Sweep(Section):
     """How long the search goes on."""
     resources: ResourcesSection = ResourcesSection()
     """What one trial occupies."""
+    cluster: ClusterSection = ClusterSection()
+    """Where it runs."""
+    checkpoints: CheckpointsSection = CheckpointsSection()
+    """What is kept to go on from."""
+    engine: Literal["assay", "tune"] = "assay"
+    """What runs the search: Assay's controller, or Ray Tune's own."""
     leaderboard: LeaderboardSection = LeaderboardSection()
     """How the best are told apart."""
 
@@ -242,6 +346,16 @@ class Sweep(Section):
         return objectives
 
     @model_validator(mode="after")
+    def _costs_are_known(self) -> Sweep:
+        if self.budget.cost_usd is not None and self.resources.usd_per_hour is None:
+            text = "cost_usd needs the price of a worker: add `resources: {usd_per_hour: 2.5}`"
+            raise SpaceError([Problem(("budget", "cost_usd"), text)])
+        if self.budget.gpu_hours is not None and not self.resources.gpu:
+            text = "gpu_hours, but trials have no GPU: add `resources: {gpu: 1}`, or write cpu_hours"
+            raise SpaceError([Problem(("budget", "gpu_hours"), text)])
+        return self
+
+    @model_validator(mode="after")
     def _fits_together(self) -> Sweep:
         if self.scheduler.type == "none":
             return self
@@ -252,6 +366,7 @@ class Sweep(Section):
         if grace > self.fidelity.max:
             text = f"grace {grace} is above the fidelity's max {self.fidelity.max}"
             raise SpaceError([Problem(("scheduler", "grace"), text)])
+        self.scheduler.check(self.parameters, self.fidelity.core(), self.budget.trials)
         return self
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Tables of the ledger: one row per sweep, trial, report and artifact."""
+"""Tables of the ledger: one row per sweep, trial, report, event and artifact."""
 
 from __future__ import annotations
 
@@ -9,34 +9,48 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Float,
+    Double,
     ForeignKey,
     Index,
     Integer,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
     TypeDecorator,
-    UniqueConstraint,
+    false,
 )
-
-SCHEMA_VERSION = 1
 
 
 class AnyText(TypeDecorator[str]):
-    """Text that may hold what UTF-8 cannot (half characters, bytes of odd file names): kept as ``\\udcff``."""
+    """Text that may hold what databases cannot: half characters, such as bytes of odd file names, and NUL.
+
+    They are kept readable, as ``\\udcff`` and ``\\x00``.
+    """
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
-        return None if value is None else value.encode("utf-8", "backslashreplace").decode()
+        return value and value.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
 metadata = MetaData()
 
-versions = Table("schema_version", metadata, Column("version", Integer, nullable=False))
+REVISION = "0002"
+"""Of these tables: the newest of search/migrations/versions."""
+
+revision = Table(  # as Alembic keeps it
+    "alembic_version",
+    metadata,
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+
+released = Table(  # where version 0.1 looks: a number above 1 makes it ask for an upgrade of itself
+    "schema_version", metadata, Column("version", Integer, nullable=False)
+)
 
 sweeps = Table(
     "sweeps",
@@ -46,16 +60,33 @@ sweeps = Table(
     Column("spec", JSON, nullable=False),
     Column("directory", AnyText, nullable=False),
     Column("state", String(16), nullable=False),
-    Column("note", AnyText, nullable=False, default=""),
-    Column("created", Float, nullable=False),  # seconds since the epoch
+    Column("note", AnyText, nullable=False, server_default=""),
+    Column("created", Double, nullable=False),  # seconds since the epoch
+    Column("wish", String(16), nullable=False, server_default=""),  # what another process asks of the driver
+)
+
+
+def _of_sweep(name: str = "sweep_id") -> Column[int]:
+    return Column(name, ForeignKey("sweeps.id", ondelete="CASCADE"), primary_key=True, autoincrement=False)
+
+
+def _number() -> Column[int]:
+    return Column("number", Integer, primary_key=True, autoincrement=False)
+
+
+revisions = Table(  # of a sweep that was extended: what it said from event ``order`` on
+    "revisions",
+    metadata,
+    _of_sweep(),
+    Column("order", Integer, primary_key=True, autoincrement=False),
+    Column("spec", JSON, nullable=False),
 )
 
 trials = Table(
     "trials",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("sweep_id", ForeignKey("sweeps.id", ondelete="CASCADE"), nullable=False),
-    Column("number", Integer, nullable=False),
+    _of_sweep(),
+    _number(),
     Column("phase", String(16), nullable=False),
     Column("state", String(16), nullable=False),
     Column("config", JSON, nullable=False),
@@ -63,40 +94,66 @@ trials = Table(
     Column("seed", BigInteger, nullable=False),
     Column("split", Integer, nullable=False),
     Column("parent", Integer),
-    Column("attempts", Integer, nullable=False, default=0),
-    Column("reason", AnyText, nullable=False, default=""),
-    Column("detail", AnyText, nullable=False, default=""),
-    Column("seconds", Float, nullable=False, default=0.0),  # in the training function, over all attempts
-    Column("started", Integer, nullable=False),  # positions among all events of the sweep
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("reason", AnyText, nullable=False, server_default=""),
+    Column("detail", AnyText, nullable=False, server_default=""),
+    Column("seconds", Double, nullable=False, server_default="0"),  # in the training function, over all attempts
+    Column("asked", Integer, nullable=False),  # positions among all events of the sweep
+    Column("started", Integer, nullable=False),
     Column("ended", Integer),
-    Column("resplit", Boolean, nullable=False, default=False),
-    Column("testable", Boolean, nullable=False, default=False),
-    Column("data_id", String(12), nullable=False, default=""),
-    UniqueConstraint("sweep_id", "number"),
+    Column("resplit", Boolean, nullable=False, server_default=false()),
+    Column("testable", Boolean, nullable=False, server_default=false()),
+    Column("data_id", String(12), nullable=False, server_default=""),
+)
+
+segments = Table(  # of trials whose config was changed on the way
+    "segments",
+    metadata,
+    _of_sweep(),
+    _number(),
+    Column("index", Integer, primary_key=True, autoincrement=False),
+    Column("config", JSON, nullable=False),
+    Column("order", Integer, nullable=False),
+    Column("source", Integer),
+    Column("source_segment", Integer, nullable=False),
+    Column("first_step", Integer, nullable=False),
+    Column("checkpoint", AnyText),
 )
 
 reports = Table(
     "reports",
     metadata,
-    Column("trial_id", ForeignKey("trials.id", ondelete="CASCADE"), primary_key=True),
+    _of_sweep(),
+    _number(),
+    Column("segment", Integer, primary_key=True, autoincrement=False),
     Column("step", Integer, primary_key=True, autoincrement=False),
     Column("metrics", JSON, nullable=False),
-    Column("elapsed", Float, nullable=False),  # seconds of the sweep's search time
+    Column("elapsed", Double, nullable=False),  # seconds of the sweep's search time
     Column("order", Integer, nullable=False),
     Column("checkpoint", AnyText),
-    Column("seconds", Float, nullable=False, default=0.0),  # of the trial in the training function, up to here
+    Column("seconds", Double, nullable=False),  # of the trial in the training function, up to here
+    Column("decision", String(16), nullable=False, server_default=""),
+)
+
+events = Table(  # what happened beside reports, in order; see search/journal.py
+    "events",
+    metadata,
+    _of_sweep(),
+    Column("order", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),
+    Column("number", Integer),
+    Column("detail", JSON),
 )
 
 artifacts = Table(
     "artifacts",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("trial_id", ForeignKey("trials.id", ondelete="CASCADE"), nullable=False),
-    Column("kind", String(32), nullable=False),
-    Column("path", AnyText, nullable=False),  # relative to the store
+    _of_sweep(),
+    _number(),
+    Column("kind", String(32), primary_key=True),
+    Column("path", AnyText, nullable=False),  # relative to the folder of files
     Column("sha256", String(64), nullable=False),
-    Column("bytes", Integer, nullable=False),
-    UniqueConstraint("trial_id", "kind"),
+    Column("bytes", BigInteger, nullable=False),
 )
 
 Index("trials_by_phase", trials.c.sweep_id, trials.c.phase)

@@ -20,12 +20,14 @@ class Phase(StrEnum):
 class State(StrEnum):
     """Where a trial stands.
 
-    ``pending``: recorded, to be started or gone on with. ``complete``: trained in full. ``stopped``: ended early by the
-    scheduler. ``failed``: no usable result, with a reason.
+    ``pending``: recorded, to be started or gone on with. ``paused``: waits for the scheduler to let it go on.
+    ``complete``: trained in full. ``stopped``: ended early by the scheduler. ``failed``: no usable result, with a
+    reason.
     """
 
     PENDING = "pending"
     RUNNING = "running"
+    PAUSED = "paused"
     COMPLETE = "complete"
     STOPPED = "stopped"
     FAILED = "failed"
@@ -33,7 +35,7 @@ class State(StrEnum):
     @property
     def over(self) -> bool:
         """Whether the trial has ended for good."""
-        return self not in (State.PENDING, State.RUNNING)
+        return self not in (State.PENDING, State.RUNNING, State.PAUSED)
 
 
 @dataclass(frozen=True)
@@ -41,12 +43,14 @@ class Report:
     """Metrics after ``step`` units of training.
 
     Args:
-        step: counted from 1.
+        step: counted from 1; a segment that goes on from a copied checkpoint counts on from the copy's step.
         metrics: plain scalars.
         elapsed: seconds of the sweep's search time when it arrived.
         order: position among all events of the sweep.
         checkpoint: folder from which the trial can go on after this step.
         seconds: time that the trial spent in the training function up to here, over all attempts.
+        segment: of the trial's segments, the one that made it.
+        decision: what was decided when it arrived: ``continue``, ``stop``, ``pause``; empty where nobody decides.
     """
 
     step: int
@@ -55,6 +59,30 @@ class Report:
     order: int
     checkpoint: str | None = None
     seconds: float = 0.0
+    segment: int = 0
+    decision: str = ""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a trial with one config; population based training gives a trial several.
+
+    Args:
+        index: counted from 0.
+        config: of this stretch.
+        order: position among all events of the sweep at which it was decided.
+        source, source_segment: the trial and segment whose checkpoint it goes on from; None for a fresh start.
+        first_step: steps trained before that checkpoint.
+        checkpoint: where it is.
+    """
+
+    index: int
+    config: Config
+    order: int
+    source: int | None = None
+    source_segment: int = 0
+    first_step: int = 0
+    checkpoint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,10 +96,12 @@ class Trial:
         attempts: how often it was started.
         reason, detail: why it failed (one line), and the traceback.
         seconds: time spent in the training function.
-        started, ended: positions among all events of the sweep; ``ended`` is None while it is not over.
+        asked, started, ended: positions among all events of the sweep: when its config was asked for, when it was
+            recorded, and when it was over; ``ended`` is None before that.
         resplit: the data were split by ``split``, so that replicates saw different data.
         testable: the model can be scored on the sealed test part.
         data_id: identifies the data that were split, so that the sealed part is the same in all trials.
+        segments: all stretches, if the config was changed on the way; ``config`` is that of the last.
     """
 
     number: int
@@ -85,23 +115,35 @@ class Trial:
     reason: str = ""
     detail: str = ""
     seconds: float = 0.0
+    asked: int = 0
     started: int = 0
     ended: int | None = None
     resplit: bool = False
     testable: bool = False
     data_id: str = ""
+    segments: tuple[Segment, ...] = ()
     reports: tuple[Report, ...] = ()
 
     @property
     def last_step(self) -> int:
-        """Units of training reported so far."""
-        return self.reports[-1].step if self.reports else 0
+        """Units of training that its state has seen: of the last report, or of the copy it goes on from."""
+        segment = self.segments[-1] if self.segments else None
+        if self.reports and (segment is None or self.reports[-1].segment == segment.index):
+            return self.reports[-1].step
+        return segment.first_step if segment else 0
 
     @property
     def checkpoint(self) -> tuple[int, str] | None:
-        """Step and folder of the newest checkpoint, or None."""
-        saved = [(report.step, report.checkpoint) for report in self.reports if report.checkpoint]
-        return saved[-1] if saved else None
+        """Step and place of the newest checkpoint of the last segment, or None."""
+        return next(reversed(self.checkpoints), None)
+
+    @property
+    def checkpoints(self) -> list[tuple[int, str]]:
+        """Steps and places of the checkpoints of the last segment, with the copy it started from, oldest first."""
+        segment = self.segments[-1] if self.segments else None
+        index = segment.index if segment else 0
+        start = [(segment.first_step, segment.checkpoint)] if segment and segment.checkpoint else []
+        return start + [(r.step, r.checkpoint) for r in self.reports if r.checkpoint and r.segment == index]
 
     def value(self, metric: str) -> float | None:
         """The metric at the last report; None before the first."""

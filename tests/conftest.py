@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from .postgres import postgres as postgres
+
 
 class _Borrowed:
     """Stands for a connection that is open and stays so."""

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..spaces import TrainableError
+from .checkpoints import CheckpointStore
 from .predictions import as_predictions
 from .spec import Predictions, TrialSpec
 from .splits import OTHER_DATA, Split, as_targets, fingerprint, is_classes, row_count, split_indices, take
-
-_CHECKPOINTS_KEPT = 2
 
 
 class TrialHandle:
@@ -26,17 +23,23 @@ class TrialHandle:
         seed: seed for every random generator of this run (``random``, NumPy and torch are seeded with it already).
         max_steps: reports of a full run, from the sweep's fidelity; None without one.
         checkpoint: folder written by :meth:`save_checkpoint` to go on from, or None for a fresh start.
+        rank, world_size: of this process among those that run the trial together (``resources: {workers: 4}``); the
+            variables that ``torch.distributed`` reads are set. Reports and checkpoints of rank 0 count.
     """
 
-    def __init__(self, spec: TrialSpec) -> None:
+    def __init__(self, spec: TrialSpec, checkpoint: Path | None = None, first_step: int = 0) -> None:
         self.number = spec.number
         self.seed = spec.seed
         self.max_steps = spec.max_steps
-        self.checkpoint = Path(spec.checkpoint) if spec.checkpoint else None
+        self.checkpoint = checkpoint
+        self.rank, self.world_size = spec.rank, spec.world_size
         self._spec = spec
         self._reporter: Callable[[Mapping[str, Any]], None] | None = None
+        self._first_step = first_step
+        self._store = CheckpointStore(spec.checkpoints) if spec.checkpoints and spec.rank == 0 else None
         self._staged: Path | None = None
-        self._swept = False
+        self._due: int | None = None
+        self._next_step = first_step + 1
         self._predict: Any = None
         self._labels: Any = None
         self._split: Split | None = None
@@ -61,7 +64,7 @@ class TrialHandle:
                 "trial.steps() needs the length of a full run: add `fidelity: {unit: epoch, min: 1, max: 27}` "
                 "to the sweep, or write your own range"
             )
-        return iter(range(self._spec.first_step, self.max_steps))
+        return iter(range(self._first_step, self.max_steps))
 
     def split(self, inputs: Any, targets: Any, *, validation: float = 0.2, test: float = 0.2) -> Split:
         """Train and validation parts of a data set; the rest is sealed until the test phase.
@@ -118,20 +121,20 @@ class TrialHandle:
             write: is called with an empty folder and writes the state into it. The folder counts only together with
                 the report, so a kill in between leaves the previous checkpoint valid.
         """
-        if self._spec.folder is None:
+        if self._store is None or not self._wanted():
             return
         self.discard_staged()
-        if not self._swept:
-            _remove_all(Path(self._spec.folder).glob(".staging-*"))  # left by a run that was killed
-            self._swept = True
-        staging = Path(self._spec.folder) / f".staging-{uuid.uuid4().hex[:8]}"
-        staging.mkdir(parents=True)
+        staged = self._store.stage()
         try:
-            write(staging)
+            write(staged)
         except BaseException:
-            _remove_all([staging])
+            self._store.discard(staged)
             raise
-        self._staged = staging
+        self._staged = staged
+
+    def _wanted(self) -> bool:
+        """Whether the next report's checkpoint is needed: by the sweep's rhythm, for a decision, or as the model."""
+        return self._next_step % self._spec.save_every == 0 or self._next_step in (self._due, self.max_steps)
 
     def save_predictions(self, predictions: Any, labels: Any = None) -> None:
         """Keep predictions for ensembles and the sealed test.
@@ -169,29 +172,27 @@ class TrialHandle:
         """Send reports of a plain function to ``reporter``."""
         self._reporter = reporter
 
-    def commit_checkpoint(self, step: int) -> str | None:
-        """Name the staged checkpoint after ``step``, keep one more before it, drop all others; return its folder.
+    def expect(self, step: int, due: int | None) -> None:
+        """The next report has number ``step``; a decision is made after report ``due``."""
+        self._next_step, self._due = step, due
 
-        Checkpoints of later steps come from a run that was given up: training has gone back behind them.
-        """
-        if self._staged is None:
+    def commit_checkpoint(self, step: int) -> str | None:
+        """Make the staged checkpoint durable as that of ``step``; its path or URL."""
+        if self._staged is None or self._store is None:
             return None
-        final = self._staged.with_name(f"step-{step:06d}")
-        if final.exists():  # aside first: removing takes longer than renaming, and a kill may come at any time
-            final.rename(self._staged.with_name(f".staging-old-{uuid.uuid4().hex[:8]}"))
-        self._staged.rename(final)
+        place = self._store.commit(self._staged, f"step-{step:06d}-{self._spec.segment}-{self._spec.attempt}")
         self._staged = None
-        others = sorted(path for path in final.parent.glob("step-*") if path != final)
-        earlier = [path for path in others if path.name < final.name]
-        kept = earlier[len(earlier) - (_CHECKPOINTS_KEPT - 1) :]
-        _remove_all([path for path in others if path not in kept])
-        _remove_all(final.parent.glob(".staging-old-*"))
-        return str(final)
+        return place
+
+    def sweep(self) -> None:
+        """Remove what killed attempts left half-written."""
+        if self._store is not None:
+            self._store.sweep()
 
     def discard_staged(self) -> None:
         """Forget a checkpoint that no report followed."""
-        if self._staged is not None:
-            _remove_all([self._staged])
+        if self._staged is not None and self._store is not None:
+            self._store.discard(self._staged)
             self._staged = None
 
     def collect_predictions(self) -> dict[str, Predictions]:
@@ -221,8 +222,3 @@ class TrialHandle:
         if self._split is None:
             raise TrainableError("save_predictions: give labels=..., or split the data with trial.split")
         return as_predictions(self._predict, as_targets(self._split.y_val), self._split.classes)
-
-
-def _remove_all(folders: Iterable[Path]) -> None:
-    for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)

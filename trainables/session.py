@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import math
 import queue
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
+from contextlib import contextmanager
 from types import GeneratorType
 from typing import Any, Protocol
 
 from ..spaces import TrainableError
+from .checkpoints import CheckpointCorrupt, CheckpointError, CheckpointMissing, OpenedCheckpoint, open_checkpoint
 from .handle import TrialHandle
 from .metrics import MetricError, clean_metrics
 from .randomness import RandomState, seed_everything
@@ -54,10 +55,10 @@ class Session:
     """
 
     def __init__(self, trainable: Trainable, spec: TrialSpec) -> None:
-        if spec.checkpoint is not None and not Path(spec.checkpoint).is_dir():
-            spec = replace(spec, checkpoint=None, first_step=0)  # not on this machine: train again from the start
         self._spec = spec
-        self._step = spec.first_step
+        self._step = 0
+        self._due: int | None = None
+        self._restored: OpenedCheckpoint | None = None
         self._handle = TrialHandle(spec)
         self._trainable = trainable
         self._reports: _Reports | None = None
@@ -66,33 +67,62 @@ class Session:
 
     def advance(self) -> Event:
         """Train to the next report or to the end."""
-        return self._timed(self._advance)
+        return self.run(seconds=0)[0]
+
+    def run(self, until: int | None = None, seconds: float = math.inf) -> tuple[Event, ...]:
+        """Train until something is to be decided; all events on the way, at least one.
+
+        Args:
+            until: report after which a decision is due; None when nothing is before the end of a full run.
+            seconds: return with the first report after that much time.
+        """
+        if self._outcome is not None:
+            return (self._outcome,)
+        self._due = until
+        last = self._spec.max_steps + 1 if self._spec.max_steps else math.inf  # a report beyond a full run
+        deadline = time.monotonic() + seconds
+        with self._own_random():
+            events = [self._timed(self._advance)]
+            while isinstance(events[-1], Reported) and self._step < min(until or math.inf, last):
+                if time.monotonic() >= deadline:
+                    break
+                events.append(self._timed(self._advance))
+        return tuple(events)
 
     def stop(self) -> Event:
         """End now; predictions registered so far are kept."""
-        return self._timed(self._finish)
+        with self._own_random():
+            return self._timed(self._finish)
 
     def abandon(self) -> Failed | None:
         """End now and keep nothing but committed checkpoints; the failure if the function cannot be ended."""
-        event = self._timed(self._abandon)
+        with self._own_random():
+            event = self._timed(self._abandon)
         return event if isinstance(event, Failed) and event.cause is Cause.STUCK else None
+
+    @contextmanager
+    def _own_random(self) -> Iterator[None]:
+        """Trials that take turns in a process must not draw from each other's generators."""
+        if self._random is not None:
+            self._random.restore()
+        try:
+            yield
+        finally:
+            self._random = None if self._outcome is not None else RandomState.now()
 
     def _timed(self, act: Callable[[float], Event]) -> Event:
         if self._outcome is not None:
             return self._outcome
         start = time.perf_counter()
-        if self._random is not None:
-            self._random.restore()
         try:
             event = act(start)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - a training function may raise anything
             event = self._failed(error, start)
-        if isinstance(event, Reported):
-            self._random = RandomState.now()
-        else:
+        if not isinstance(event, Reported):
             self._outcome = event
+            self._let_go()
         return event
 
     def _failed(self, error: BaseException, start: float) -> Failed:
@@ -114,14 +144,43 @@ class Session:
         finally:
             self._handle.discard_staged()
 
+    def _let_go(self) -> None:
+        """The copy of a checkpoint is needed until predictions are made: a model may have mapped it."""
+        if self._restored is not None:
+            self._restored.close()
+            self._restored = None
+
+    def _restore(self) -> None:
+        """Open the first checkpoint that is there and whole.
+
+        Raises:
+            CheckpointError: when none is, and a fresh start is no substitute; or when it cannot be known.
+        """
+        self._handle.sweep()
+        unusable: CheckpointError | None = None
+        for step, place in self._spec.restore:
+            try:
+                self._restored = open_checkpoint(place)
+            except (CheckpointMissing, CheckpointCorrupt) as error:
+                print(f"a checkpoint cannot be used: {error}")  # kept with what the trial prints
+                unusable = error
+                continue
+            self._step = step
+            self._handle = TrialHandle(self._spec, self._restored.folder, step)
+            return
+        if unusable is not None and self._spec.must_restore:
+            raise unusable
+
     def _abandon(self, start: float) -> Finished:
         self._close()
         return Finished(self._spec.number, time.perf_counter() - start)
 
     def _advance(self, start: float) -> Event:
         if self._reports is None:
+            self._restore()
             seed_everything(self._spec.seed)
             self._reports = _start(self._trainable, self._spec, self._handle)
+        self._handle.expect(self._step + 1, self._due)
         metrics = next(self._reports, _END)
         if metrics is _END:
             return self._finish(start)
@@ -147,6 +206,8 @@ def _diagnose(error: BaseException) -> tuple[Cause, str, str]:
     if isinstance(error, StuckError):
         return Cause.STUCK, str(error), ""
     detail = "".join(traceback.format_exception(error))
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, without importing it
+        return Cause.MEMORY, one_line(error), detail
     reason = str(error) if isinstance(error, TrainableError) else one_line(error)
     return Cause.EXCEPTION, reason, detail
 

@@ -24,9 +24,14 @@ class TrialSpec:
         data_id: what :meth:`TrialHandle.split` was given in earlier trials of the sweep; empty when not known yet.
         open_test: predict the sealed test part when the run ends. Only the test phase sets it.
         max_steps: reports of a full run (the fidelity's ``max``); None when the sweep has no fidelity.
-        first_step: reports made before the checkpoint; 0 without one.
-        checkpoint: folder to go on from, or None.
-        folder: where checkpoints of this trial go; None turns them off.
+        restore: checkpoints to go on from, as (steps before it, path or URL), the one to be preferred first; the next
+            is taken where one cannot be read, a fresh start where none can.
+        must_restore: a fresh start is no substitute: the trial is to go on from another's checkpoint.
+        segment, attempt: of the trial; part of the names of its checkpoints.
+        checkpoints: folder or URL where checkpoints of this trial go; None turns them off.
+        save_every: steps between checkpoints; one is also kept where a decision is due.
+        folder: where what it prints is kept; None drops it.
+        rank, world_size: of this process among those that run the trial together.
     """
 
     number: int
@@ -38,9 +43,15 @@ class TrialSpec:
     data_id: str = ""
     open_test: bool = False
     max_steps: int | None = None
-    first_step: int = 0
-    checkpoint: str | None = None
+    restore: tuple[tuple[int, str], ...] = ()
+    must_restore: bool = False
+    segment: int = 0
+    attempt: int = 1
+    checkpoints: str | None = None
+    save_every: int = 1
     folder: str | None = None
+    rank: int = 0
+    world_size: int = 1
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,8 @@ class Cause(StrEnum):
     EXCEPTION = "exception"
     METRIC = "metric"
     STUCK = "stuck"
+    MEMORY = "out of memory"
+    TIMEOUT = "timeout"
     WORKER_LOST = "worker lost"
 
 

@@ -1,6 +1,16 @@
-"""A good sweep file, to be spoilt."""
+"""A good sweep file, to be spoilt, and ledgers on every database."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from assay.search import Ledger, SweepRecord
+
+from ..postgres import PostgresServer
+from .samples import sweep
 
 BASE = """\
 name: hello
@@ -18,3 +28,24 @@ def replaced(old: str, new: str) -> str:
     """The good file with one change."""
     assert BASE.count(old) == 1
     return BASE.replace(old, new)
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def new_store(request: pytest.FixtureRequest) -> Callable[[Path], str]:
+    """Names a store that is not there yet, with its files in a folder; suites that use it run on every database."""
+    if request.param == "sqlite":
+        return str
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_store
+
+
+@pytest.fixture
+def ledger(new_store: Callable[[Path], str], tmp_path: Path) -> Iterator[Ledger]:
+    opened = Ledger(new_store(tmp_path / "store"), create=True)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def record(ledger: Ledger) -> SweepRecord:
+    return ledger.create_sweep(sweep(), "/home/me")

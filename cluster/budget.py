@@ -1,0 +1,99 @@
+"""When a search is over: what it may cost, what is good enough, and what is hopeless."""
+
+from __future__ import annotations
+
+from ..search import Report, State, Sweep, Trial
+
+_HOPELESS_FAILURES = 5
+_FEWEST_FOR_A_SHARE = 10
+_HOUR = 3600.0
+
+
+class Budget:
+    """Adds up what a search spends and looks at every limit but the number of trials.
+
+    Attributes:
+        over: whether nothing more should be started, and what runs should end.
+        reason: why, in words; empty when that is no news.
+        gave_up: it ended because of failures.
+    """
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._limits = sweep.budget
+        self._resources = sweep.resources
+        self._objective = sweep.objective
+        self._target = sweep.objectives[0].target
+        self._max_failed = sweep.cluster.retry.max_failed
+        self._spent: dict[int, float] = {}  # seconds, by trial that is not over
+        self._seconds = 0.0
+        self._best: float | None = None
+        self._since_best = 0
+        self._scored = False
+        self._ended = self._failed = 0
+        self.over = False
+        self.reason = ""
+        self.gave_up = False
+
+    def look(self, elapsed: float) -> None:
+        """Look at the clock; ``elapsed`` in seconds of the search."""
+        if self._limits.time is not None and elapsed >= self._limits.time:
+            self._end("")
+
+    def reported(self, number: int, report: Report, value: float) -> None:
+        """A trial reported ``value``."""
+        self._scored = True
+        self._seconds += report.seconds - self._spent.get(number, 0.0)
+        self._spent[number] = report.seconds
+        score = self._objective.score(value)
+        if self._best is None or score > self._best:
+            self._best, self._since_best = score, 0
+        if self._target is not None and score >= self._objective.score(self._target):
+            self._end(f"trial {number} reached the target {self._target:g}")
+        self.look(report.elapsed)
+        self._look_at_costs()
+
+    def ended(self, trial: Trial) -> None:
+        """A trial is over."""
+        self._seconds += max(0.0, trial.seconds - self._spent.pop(trial.number, 0.0))
+        self._ended += 1
+        self._since_best += 1
+        self._failed += trial.state is State.FAILED
+        patience = self._limits.patience
+        if patience is not None and self._since_best > patience:
+            self._end(f"the last {patience} trials brought nothing better")
+        self._look_at_costs()
+        self._look_at_failures()
+
+    def forgive(self) -> None:
+        """A sweep that is resumed gets a new chance: the cause of failures may have been mended."""
+        self._failed = self._ended = 0
+        if self.gave_up:
+            self.over = self.gave_up = False
+            self.reason = ""
+
+    def _look_at_costs(self) -> None:
+        hours = self._seconds / _HOUR * self._resources.workers
+        limits, resources = self._limits, self._resources
+        spent = {
+            "cpu_hours": (limits.cpu_hours, hours * resources.cpu),
+            "gpu_hours": (limits.gpu_hours, hours * resources.gpu),
+            "cost_usd": (limits.cost_usd, hours * (resources.usd_per_hour or 0.0)),
+        }
+        for name, (limit, so_far) in spent.items():
+            if limit is not None and so_far >= limit:
+                self._end(f"budget.{name} {limit:g} is used up")
+
+    def _look_at_failures(self) -> None:
+        if not self._scored and self._failed >= _HOPELESS_FAILURES:
+            self.gave_up = True
+            self._end("")
+        if self._max_failed is None or self._ended < _FEWEST_FOR_A_SHARE:
+            return
+        if self._failed / self._ended > self._max_failed:
+            self.gave_up = True
+            limit = f"more than the {self._max_failed:.0%} of cluster.retry.max_failed"
+            self._end(f"{self._failed} of {self._ended} trials failed, {limit}")
+
+    def _end(self, reason: str) -> None:
+        if not self.over:
+            self.over, self.reason = True, reason

@@ -1,0 +1,98 @@
+"""Going on with a sweep that was over: with more trials, longer ones, another space, or what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from ..search import Decision, Event, EventKind, Ledger, Phase, State, Sweep, SweepRecord, Trial
+from ..spaces import SweepError
+from .phases import search_plan
+
+_MAY_CHANGE = {
+    "description", "trainable", "parameters", "searcher", "scheduler", "fidelity", "budget", "resources", "cluster",
+    "checkpoints", "leaderboard", "objectives",
+}  # fmt: skip
+_FIXED_LENGTH = ("hyperband", "bohb")
+
+
+def extend_sweep(ledger: Ledger, record: SweepRecord, sweep: Sweep) -> tuple[SweepRecord, str]:
+    """Let a recorded sweep say what ``sweep`` says from now on; what became of its trials, in words.
+
+    All trials are kept. Full runs that are not full any more go on from their checkpoints, as far as the scheduler lets
+    them.
+
+    Raises:
+        SweepError: when something differs that cannot change, because results would not be comparable.
+    """
+    _check(record.sweep, sweep)
+    order = next_order(ledger, record)
+    longer = sweep.fidelity is not None and record.sweep.fidelity != sweep.fidelity
+    record = ledger.revise(record, sweep, order)
+    if not longer or sweep.fidelity is None:
+        return record, ""
+    known = ledger.trials(record, Phase.SEARCH)
+    plan = search_plan(sweep)
+    for _ in plan.repeat(known, ledger.events(record)):
+        pass
+    short = [t for t in known if t.state is State.COMPLETE and t.last_step < sweep.fidelity.max]
+    decided = {trial.number: plan.last_decision.get(trial.number, Decision.CONTINUE) for trial in short}
+    going = [trial for trial in short if decided[trial.number] is not Decision.STOP]
+    paused = {number for number, decision in decided.items() if decision is Decision.PAUSE}
+    reopen(ledger, record, going, paused)
+    journal = ledger.journal(record)
+    for trial in short:
+        if decided[trial.number] is Decision.STOP:
+            journal.update(replace(trial, state=State.STOPPED))
+    journal.commit()
+    return record, f"{len(going)} of {len(short)} full runs go on to {sweep.fidelity.max} {sweep.fidelity.unit}s"
+
+
+def reopen(ledger: Ledger, record: SweepRecord, trials: Iterable[Trial], paused: Iterable[int] = ()) -> None:
+    """Let trials that are over go on."""
+    journal, order, waiting = ledger.journal(record), next_order(ledger, record), set(paused)
+    for trial in trials:
+        state = State.PAUSED if trial.number in waiting else State.PENDING
+        was = {"ended": trial.ended, "state": trial.state, "reason": trial.reason}
+        journal.event(Event(order, EventKind.REOPENED, trial.number, was))
+        journal.update(replace(trial, state=state, ended=None, reason="", detail=""))
+        order += 1
+    journal.commit()
+
+
+def next_order(ledger: Ledger, record: SweepRecord) -> int:
+    """Position of the next event of a sweep that nobody runs."""
+    orders = [event.order for event in ledger.events(record)]
+    for trial in ledger.trials(record):
+        orders += [trial.asked, trial.started, trial.ended or 0]
+        orders += [report.order for report in trial.reports] + [segment.order for segment in trial.segments]
+    return 1 + max(orders, default=-1)
+
+
+def _check(old: Sweep, new: Sweep) -> None:
+    before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
+    fixed = [key for key in before if key not in _MAY_CHANGE and before[key] != after[key]]
+    if [(o.metric, o.goal, o.scorer) for o in old.objectives] != [(o.metric, o.goal, o.scorer) for o in new.objectives]:
+        fixed.append("objectives")
+    if fixed:
+        raise SweepError(
+            f"sweep {old.name!r} cannot be extended with another {' and '.join(fixed)}: results would not be "
+            "comparable; give the new sweep another --name"
+        )
+    if (old.fidelity is None) != (new.fidelity is None):
+        raise SweepError(f"sweep {old.name!r} cannot be extended: it {_has(old)}, and the new file {_has(new)}")
+    if old.fidelity is None or new.fidelity is None or old.fidelity == new.fidelity:
+        return
+    if new.fidelity.max < old.fidelity.max:
+        raise SweepError(
+            f"sweep {old.name!r} has full runs of {old.fidelity.max} {old.fidelity.unit}s: fidelity.max can grow, "
+            f"not shrink to {new.fidelity.max}"
+        )
+    if new.scheduler.type in _FIXED_LENGTH:
+        raise SweepError(
+            f"{new.scheduler.type} lays out all its runs from fidelity.max: it cannot grow; extend with scheduler asha"
+        )
+
+
+def _has(sweep: Sweep) -> str:
+    return f"has a fidelity of {sweep.fidelity.max}" if sweep.fidelity else "has no fidelity"

@@ -1,0 +1,122 @@
+"""A trial that is not over, as the controller works with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..search import Phase, Report, Saved, Segment, State, Trial
+from ..spaces import Config
+
+
+@dataclass(eq=False)
+class OpenTrial:
+    """What changes while a trial runs; :meth:`record` is the frozen record of it.
+
+    Args:
+        length: reports of a full run, if there is a limit.
+        restore: checkpoints to go on from, newest first; a few, should one be damaged.
+        must_restore: a fresh start is no substitute.
+        ending: how it will have ended, once it was decided that it ends.
+        pausing: it was decided that it makes room at this report.
+        running: it occupies a place; else it waits.
+        heard: when it was last heard of; began: when this attempt did. By the controller's clock.
+    """
+
+    number: int
+    phase: Phase
+    config: Config
+    seed: int
+    split: int
+    parent: int | None
+    asked: int
+    started: int
+    length: int | None = None
+    attempts: int = 0
+    seconds: float = 0.0
+    segments: list[Segment] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
+    last_step: int = 0
+    restore: tuple[tuple[int, str], ...] = ()
+    must_restore: bool = False
+    ending: State | None = None
+    stop_sent: bool = False
+    pausing: bool = False
+    running: bool = False
+    paused: bool = False
+    heard: float = 0.0
+    began: float = 0.0
+    lost: int = 0
+    raised: int = 0
+    out_of_memory: bool = False
+    resplit: bool = False
+    testable: bool = False
+    data_id: str = ""
+
+    @classmethod
+    def of(cls, trial: Trial) -> OpenTrial:
+        """A recorded trial that goes on."""
+        same = {name: getattr(trial, name) for name in ("number", "phase", "config", "seed", "split", "parent")}
+        more = {name: getattr(trial, name) for name in ("asked", "started", "attempts", "seconds", "last_step")}
+        return cls(
+            **same,
+            **more,
+            segments=list(trial.segments),
+            reports=list(trial.reports),
+            restore=tuple(reversed(trial.checkpoints[-3:])),
+            must_restore=len(trial.segments) > 1,
+            paused=trial.state is State.PAUSED,
+        )
+
+    @property
+    def segment(self) -> int:
+        """Index of the present segment."""
+        return self.segments[-1].index if self.segments else 0
+
+    def record(self, state: State, *, ended: int | None = None, reason: str = "", detail: str = "") -> Trial:
+        """How it stands."""
+        return Trial(
+            number=self.number,
+            phase=self.phase,
+            state=state,
+            config=self.config,
+            seed=self.seed,
+            split=self.split,
+            parent=self.parent,
+            attempts=self.attempts,
+            reason=reason,
+            detail=detail,
+            seconds=self.seconds,
+            asked=self.asked,
+            started=self.started,
+            ended=ended,
+            resplit=self.resplit,
+            testable=self.testable,
+            data_id=self.data_id,
+            segments=tuple(self.segments),
+            reports=tuple(self.reports),
+        )
+
+    def note(self, report: Report) -> None:
+        """Take in a report that is new."""
+        self.reports.append(report)
+        self.last_step = report.step
+        if report.checkpoint:
+            self.restore = ((report.step, report.checkpoint), *self.restore[:2])
+
+    def change(self, config: Config, order: int, source: Saved, checkpoint: str) -> Segment:
+        """Begin a segment: another config, from the checkpoint of ``source``."""
+        if not self.segments:
+            self.segments.append(Segment(0, self.config, self.started))
+        segment = Segment(
+            index=len(self.segments),
+            config=config,
+            order=order,
+            source=source.number,
+            source_segment=source.segment,
+            first_step=source.step,
+            checkpoint=checkpoint,
+        )
+        self.segments.append(segment)
+        self.config, self.last_step = config, source.step
+        self.restore, self.must_restore = ((source.step, checkpoint),), True
+        return segment

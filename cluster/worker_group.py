@@ -1,0 +1,140 @@
+"""One worker as the driver sees it: a Ray actor, or several that run each trial together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ..search.sweep import ResourcesSection
+from ..trainables import Cause, Event, Failed, TrainableRef, TrialSpec
+from .placement import Placement
+from .worker import Worker
+
+
+class WorkerGroup:
+    """Sends each call to all of its processes, and puts their answers together.
+
+    The first process speaks for all; when another one fails, the trial has failed. Several processes lie in one
+    placement group, as near to each other as the cluster allows.
+
+    Attributes:
+        trials: those that it hosts.
+        together: whether several processes run a trial; one that fails leaves the others waiting for it.
+    """
+
+    def __init__(self, trainable: TrainableRef, resources: ResourcesSection) -> None:
+        import ray
+        from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+        self.trials: set[int] = set()
+        self._answers: dict[int, list[tuple[Any, Any]]] = {}  # trial -> [(future, answer or None)]
+        self._group: Any = None
+        placement, count = Placement(resources), resources.workers
+        self.together = count > 1
+        actor = ray.remote(max_restarts=0, **placement.options)(Worker)
+        if count == 1:
+            self._actors = [actor.remote(trainable)]
+            return
+        self._group = ray.util.placement_group([placement.bundle] * count, strategy="PACK")
+        self._actors = [
+            actor.options(scheduling_strategy=PlacementGroupSchedulingStrategy(self._group, index)).remote(
+                trainable, count
+            )
+            for index in range(count)
+        ]
+
+    def load(self, probe: str | None) -> Any:
+        """Import the training function everywhere; a future of the reason why it cannot be."""
+        if len(self._actors) == 1:
+            return self._actors[0].load.remote(probe)
+        import ray
+
+        address = self._actors[0].address.remote()
+        for rank, actor in enumerate(self._actors):
+            actor.meet.remote(rank, len(self._actors), address)
+        first = ray.remote(num_cpus=0)(_first_reason)
+        return first.remote(*(actor.load.remote(probe) for actor in self._actors))
+
+    def start(self, spec: TrialSpec, until: int | None) -> Sequence[Any]:
+        """Futures of a trial's first events."""
+        specs = [replace(spec, rank=rank, world_size=len(self._actors)) for rank in range(len(self._actors))]
+        return self._called(
+            spec.number, [actor.start.remote(own, until) for actor, own in zip(self._actors, specs, strict=True)]
+        )
+
+    def advance(self, number: int, until: int | None) -> Sequence[Any]:
+        """Futures of a trial's next events."""
+        return self._called(number, [actor.advance.remote(number, until) for actor in self._actors])
+
+    def stop(self, number: int) -> Sequence[Any]:
+        """Futures of a trial's last event."""
+        return self._called(number, [actor.stop.remote(number) for actor in self._actors])
+
+    def abandon(self, number: int) -> Sequence[Any]:
+        """Futures of reasons why the trial cannot be ended."""
+        return [actor.abandon.remote(number) for actor in self._actors]
+
+    def answer(self, future: Any) -> Sequence[Event]:
+        """The events, once the last process has answered; none before that."""
+        number, asked = next((n, asked) for n, asked in self._answers.items() if any(f == future for f, _ in asked))
+        events = _events(number, future)
+        asked[:] = [(other, events if other == future else answer) for other, answer in asked]
+        if isinstance(events[-1], Failed):  # the others may wait for the one that failed: do not wait for them
+            del self._answers[number]
+            return events
+        if any(answer is None for _, answer in asked):
+            return ()
+        del self._answers[number]
+        first: Sequence[Event] = asked[0][1]
+        return first
+
+    def forget(self, number: int) -> None:
+        """Do not expect an answer about a trial."""
+        self._answers.pop(number, None)
+
+    def failed(self, future: Any) -> bool:
+        """Whether a process could not end an abandoned trial."""
+        import ray
+
+        try:
+            return ray.get(future) is not None
+        except ray.exceptions.RayError:
+            return True
+
+    def kill(self) -> None:
+        """End all processes."""
+        import ray
+
+        for actor in self._actors:
+            ray.kill(actor)
+        if self._group is not None:
+            ray.util.remove_placement_group(self._group)
+
+    def _called(self, number: int, futures: list[Any]) -> Sequence[Any]:
+        self._answers[number] = [(future, None) for future in futures]
+        return futures
+
+
+def _first_reason(*reasons: str | None) -> str | None:
+    return next((reason for reason in reasons if reason), None)
+
+
+def _events(number: int, future: Any) -> Sequence[Event]:
+    import ray
+
+    try:
+        events: Sequence[Event] = ray.get(future)
+    except ray.exceptions.RayTaskError as error:
+        return [Failed(number, Cause.STUCK, f"the worker failed: {type(error.cause).__name__}: {error.cause}")]
+    except ray.exceptions.OutOfMemoryError as error:
+        return [Failed(number, Cause.MEMORY, lost(error))]
+    except ray.exceptions.RayError as error:
+        return [Failed(number, Cause.WORKER_LOST, lost(error))]
+    return events
+
+
+def lost(error: Exception) -> str:
+    """The telling line of Ray's many."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"the worker process died: {type(error).__name__}: {lines[0][:200] if lines else ''}"

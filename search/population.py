@@ -1,0 +1,198 @@
+"""Population based training and its bandit form PB2, by Ray Tune."""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from ..spaces import Categorical, Config, Fidelity, Float, Integer, Objective, Problem, Space, SpaceError, did_you_mean
+from ..spaces.parameter import Parameter
+from .scheduler import Scheduler, SchedulerOptions
+
+_PERTURBATIONS = 10
+
+
+class PopulationOptions(SchedulerOptions):
+    """What both forms have in common: trials train side by side; now and then the worst copy the best and change."""
+
+    type: Literal["pbt", "pb2"]
+    population: int | None = Field(default=None, ge=2)
+    """Members; budget.trials when left out."""
+    interval: int | None = Field(default=None, ge=1)
+    """Steps between comparisons; a tenth of a full run when left out."""
+    quantile: float = Field(default=0.25, gt=0, le=0.5)
+    """Share of members that copy, and that are copied."""
+    perturb: list[str] | None = None
+    """Parameters that change on the way; all that are continuous when left out."""
+    synchronous: bool = False
+    """Members wait for each other before each comparison."""
+    needs_checkpoints: ClassVar[bool] = True
+
+    def interval_of(self, fidelity: Fidelity) -> int:
+        """Steps between comparisons."""
+        return self.interval or max(fidelity.min, fidelity.max // _PERTURBATIONS, 1)
+
+    def rungs(self, fidelity: Fidelity) -> list[int]:
+        interval = self.interval_of(fidelity)
+        return list(range(interval, fidelity.max, interval))
+
+    def perturbed(self, space: Space) -> dict[str, Parameter]:
+        """The parameters that change."""
+        if self.perturb is not None:
+            return {name: space[name] for name in self.perturb}
+        return {name: p for name, p in space.items() if isinstance(p, Float) and not p.conditions}
+
+    def check(self, space: Space, fidelity: Fidelity, trials: int | None) -> None:
+        where = ("scheduler", "perturb")
+        for name in self.perturb or []:
+            if name not in space:
+                text = f"{self.type} cannot perturb {name!r}: no such parameter{did_you_mean(name, space)}"
+                raise SpaceError([Problem(where, text)])
+            if space[name].conditions:
+                text = f"{self.type} cannot perturb {name!r}: it is active only under a condition"
+                raise SpaceError([Problem(where, text)])
+        if not self.perturbed(space):
+            text = f"{self.type} has nothing to perturb: name parameters, e.g. perturb: [{next(iter(space))}]"
+            raise SpaceError([Problem(where, text)])
+        if self.interval_of(fidelity) >= fidelity.max:
+            text = f"interval {self.interval_of(fidelity)} must be below the fidelity's max {fidelity.max}"
+            raise SpaceError([Problem(("scheduler", "interval"), text)])
+        if None not in (self.population, trials) and self.population != trials:
+            text = f"population {self.population} and budget.trials {trials} differ: every trial is a member; give one"
+            raise SpaceError([Problem(("scheduler", "population"), text)])
+
+    def _ray_words(self, objective: Objective, fidelity: Fidelity) -> dict[str, Any]:
+        from .tune_scheduler import TuneScheduler, tune_mode
+
+        logging.getLogger("ray.tune.schedulers.pbt").setLevel(logging.WARNING)  # it tells of every exploit
+        return {
+            "time_attr": TuneScheduler.TIME,
+            "metric": TuneScheduler.METRIC,
+            "mode": tune_mode(objective),
+            "perturbation_interval": self.interval_of(fidelity),
+            "quantile_fraction": self.quantile,
+            "log_config": False,
+            "synch": self.synchronous,
+        }
+
+    def _next_comparison(self, fidelity: Fidelity) -> Any:
+        interval = self.interval_of(fidelity)
+        return lambda step: (step // interval + 1) * interval
+
+
+class PbtOptions(PopulationOptions):
+    """Population based training: copies multiply their parameters by a factor, shift along a list, or draw anew.
+
+    Jaderberg et al., Population Based Training of Neural Networks, arXiv 1711.09846, section 3.
+    """
+
+    type: Literal["pbt"] = "pbt"
+    resample: float = Field(default=0.25, ge=0, le=1)
+    """Chance of a new draw instead of a small change."""
+    factors: list[float] = Field(default=[0.8, 1.2], min_length=2, max_length=2)
+    """What numbers are multiplied by."""
+
+    def build(self, space: Space, objective: Objective, fidelity: Fidelity | None, seed: int) -> Scheduler:
+        from ray.tune.schedulers import PopulationBasedTraining
+
+        from .tune_scheduler import TuneScheduler
+
+        granted = self.require(fidelity)
+        scheduler = PopulationBasedTraining(
+            hyperparam_mutations={name: _mutation(parameter) for name, parameter in self.perturbed(space).items()},
+            resample_probability=self.resample,
+            perturbation_factors=tuple(self.factors),
+            **self._ray_words(objective, granted),
+        )
+        return TuneScheduler(
+            scheduler,
+            seed,
+            horizon=self._next_comparison(granted),
+            copies=True,
+            decode=lambda values: repaired(space, values),
+        )
+
+
+class Pb2Options(PopulationOptions):
+    """Population based bandits: a Gaussian process proposes what copies change to; numbers only.
+
+    Parker-Holder et al., Provably Efficient Online Hyperparameter Optimization with Population-Based Bandits,
+    NeurIPS 2020, algorithm 1.
+    """
+
+    type: Literal["pb2"] = "pb2"
+
+    def check(self, space: Space, fidelity: Fidelity, trials: int | None) -> None:
+        super().check(space, fidelity, trials)
+        for name, parameter in self.perturbed(space).items():
+            if not isinstance(parameter, (Float, Integer)):
+                text = f"pb2 changes numbers only, and {name!r} is none: take it out, or use pbt"
+                raise SpaceError([Problem(("scheduler", "perturb"), text)])
+
+    def build(self, space: Space, objective: Objective, fidelity: Fidelity | None, seed: int) -> Scheduler:
+        from ray.tune.schedulers.pb2 import PB2
+
+        from .tune_scheduler import TuneScheduler
+
+        granted = self.require(fidelity)
+        scales = {name: _Scale(parameter) for name, parameter in self.perturbed(space).items()}
+        scheduler = PB2(
+            hyperparam_bounds={name: scale.bounds for name, scale in scales.items()},
+            **self._ray_words(objective, granted),
+        )
+
+        def encode(config: Config) -> dict[str, Any]:
+            # Ray flattens nested names with "/"; ours are flat already.
+            return dict(config) | {name: scale.encode(config[name]) for name, scale in scales.items()}
+
+        def decode(values: dict[str, Any]) -> Config:
+            plain = {name: scale.decode(values[name]) for name, scale in scales.items()}
+            return repaired(space, values | plain)
+
+        return TuneScheduler(
+            scheduler, seed, horizon=self._next_comparison(granted), copies=True, encode=encode, decode=decode
+        )
+
+
+class _Scale:
+    """A numeric parameter as PB2 sees it: linear, so that a logarithmic one is given by its logarithm."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        if not isinstance(parameter, (Float, Integer)):
+            raise TypeError(f"not a number: {parameter!r}")
+        self._log = parameter.log
+        self.bounds = [self.encode(parameter.min), self.encode(parameter.max)]
+
+    def encode(self, value: Any) -> float:
+        return math.log(value) if self._log else float(value)
+
+    def decode(self, value: float) -> float:
+        return math.exp(value) if self._log else float(value)
+
+
+def _mutation(parameter: Parameter) -> Any:
+    """What Ray Tune mutates with: a list to shift along, or a draw, beside which numbers are multiplied."""
+    if isinstance(parameter, (Float, Integer)):
+        return lambda: parameter.sample(np.random.default_rng(random.getrandbits(64)))
+    return list(parameter.values) if isinstance(parameter, Categorical) else [parameter.default_value]
+
+
+def repaired(space: Space, values: Mapping[str, Any]) -> Config:
+    """The valid config next to ``values``: numbers are moved into their bounds and onto their grid, parameters that
+    have become active get their default, those that are not are left out."""
+    config: dict[str, Any] = {}
+    for name in space.resolution_order:
+        parameter = space[name]
+        if not all(condition.holds(config) for condition in parameter.conditions):
+            continue
+        value = values.get(name, parameter.default_value)
+        if isinstance(parameter, (Float, Integer)) and not isinstance(value, bool):
+            value = parameter.round_to_grid(min(max(value, parameter.min), parameter.max))
+        config[name] = value
+    return space.validate({name: config[name] for name in space if name in config})
