@@ -29,7 +29,7 @@ app = typer.Typer(
     name="assay",
     help="Find the best configuration of a model on a Ray cluster, and prove that it is the best.",
     epilog="Exit codes: 0 done, 1 internal error, 2 cannot be used as written, 3 no trial gave a score, 4 not found, "
-    "5 cluster, 130 or 143 stopped by Ctrl-C or SIGTERM (resumable).",
+    "5 cluster, 6 a replayed decision differs, 130 or 143 stopped by Ctrl-C or SIGTERM (resumable).",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -90,18 +90,27 @@ def run(
     inline: Inline = False,
     new: Annotated[bool, typer.Option("--new", help="If the name is taken, use NAME-2, NAME-3, ...")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="If the name is taken, go on with that sweep.")] = False,
+    extend: Annotated[
+        bool,
+        typer.Option("--extend", help="Go on with that sweep as the file says now: more trials, longer runs."),
+    ] = False,
 ) -> None:
     """Search, replicate the finalists, test them, report. Ctrl-C once stops gracefully."""
     from .cluster.launch import start
     from .search.store import near
 
-    if new and resume:
-        raise UsageError("--new starts another sweep, --resume goes on with the recorded one: give one of them")
+    if new + resume + extend > 1:
+        raise UsageError(
+            "--new starts another sweep, --resume goes on with the recorded one, --extend changes it: give one of them"
+        )
     sweep = _sweep(file, name, trials)
     ref = _trainable(sweep, file)
     ref.check()
     where = _where(store, workers, address, inline)
     recorded = where.recorded()
+    if extend:
+        _extend(sweep, ref, where)
+        return
     if resume and sweep.name in recorded:
         if recorded[sweep.name].model_dump() != sweep.model_dump():
             _note(f"{sweep.name!r} goes on as recorded: what has changed in {file} or the options does not count")
@@ -122,6 +131,45 @@ def resume(
 ) -> None:
     """Go on with a sweep that was stopped or killed."""
     _resume(name, _where(store, workers, address, inline))
+
+
+@app.command()
+def stop(name: Name, store: Store = None) -> None:
+    """Let a running sweep start no more trials: those that run end, then it is replicated, tested and reported."""
+    _wish(name, store, "stop", "running trials end, then the finalists are replicated")
+
+
+@app.command()
+def pause(name: Name, store: Store = None) -> None:
+    """End the trials of a running sweep at their next report; `assay resume` goes on with all of them."""
+    _wish(name, store, "pause", "its trials end at their next report")
+
+
+@app.command()
+def cancel(name: Name, store: Store = None) -> None:
+    """End everything of a running sweep at once; what was reported stays, and `assay resume` can go on."""
+    _wish(name, store, "cancel", "its trials are ended now")
+
+
+@app.command()
+def replay(name: Name, store: Store = None, as_json: AsJson = False) -> None:
+    """Make every decision of a recorded search again, and report the first that comes out differently."""
+    from dataclasses import asdict
+
+    from .cluster.replay import replay as make_again
+
+    results = _results(name, store)
+    made = make_again(results.ledger, results.record)
+    if as_json:
+        _print_json(asdict(made))
+    elif made.difference is None:
+        print(f"{made.decisions} decisions made again, all as recorded")
+    else:
+        step = made.difference
+        print(f"{made.decisions} decisions made again; the last one differs, at event {step.order}")
+        print(f"{step.what}\n  recorded: {step.recorded}\n  made now: {step.made}")
+    if made.difference is not None:
+        raise typer.Exit(6)
 
 
 @app.command()
@@ -235,6 +283,68 @@ def show(
 
     print(f"{results.record.name}: {_state(results)}{': ' if results.record.note else ''}{results.record.note}")
     _print(trials_table(results.trials, results.sweep.objective.metric, results.test_scores))
+
+
+@app.command("import")
+def import_sweep(
+    kind: Annotated[str, typer.Argument(metavar="ray|optuna|csv", help="What the source is.", show_default=False)],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Experiment folder of Ray Tune; database URL, SQLite or journal file of Optuna; CSV file.",
+            show_default=False,
+        ),
+    ],
+    name: Annotated[str | None, typer.Option("--name", help="Instead of the source's.", show_default=False)] = None,
+    metric: Annotated[str | None, typer.Option("--metric", help="What was optimised.", show_default=False)] = None,
+    goal: Annotated[str | None, typer.Option("--goal", help="maximize or minimize.", show_default=False)] = None,
+    study: Annotated[str | None, typer.Option("--study", help="optuna: of several.", show_default=False)] = None,
+    sweep: Annotated[
+        Path | None, typer.Option("--sweep", help="Sweep file whose space the configs have to fit.", show_default=False)
+    ] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option("--drop", help="Parameter to leave out; may be repeated.", show_default=False)
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", help="csv: column of a parameter; may be repeated.", show_default=False),
+    ] = None,
+    trial: Annotated[str | None, typer.Option("--trial", help="csv: column of the trial.", show_default=False)] = None,
+    step: Annotated[str | None, typer.Option("--step", help="csv: column of the step.", show_default=False)] = None,
+    state: Annotated[str | None, typer.Option("--state", help="csv: column of the state.", show_default=False)] = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record the results of another tool as a finished sweep."""
+    from .analysis import Results
+    from .search.imported import to_sweep
+    from .search.importing import import_results, read_results
+
+    template = _sweep(sweep) if sweep else None
+    foreign = read_results(
+        kind,
+        source,
+        metric=metric,
+        goal=goal,
+        study=study,
+        param=param or (),
+        trial=trial,
+        step=step,
+        state=state,
+        sweep=template,
+    )
+    to_sweep(foreign, name, sweep=template, drop=drop or ())  # refused before there is a store
+    ledger = _where(store).ledger(create=True)
+    directory = str(sweep.absolute().parent) if sweep else None
+    record = import_results(ledger, foreign, name, sweep=template, drop=drop or (), directory=directory)
+    results = Results(ledger, record)
+    if as_json:
+        _print_json({"sweep": record.name, "trials": len(results.trials), "note": record.note})
+        return
+    _note(f"sweep {record.name!r}, {len(results.trials)} trials: {record.note}")
+    results.require_a_score()
+    results.report()
+    _finish(results)
 
 
 @app.command()
@@ -400,6 +510,24 @@ def _resume(name: str, where: Where, directory: str | None = None) -> None:
     with _display() as display, redirect_stdout(sys.stderr):
         results = resume_sweep(name, where, display, directory=directory)
     _finish(results)
+
+
+def _extend(sweep: Sweep, trainable: Any, where: Where) -> None:
+    from .cluster.launch import extend as extend_sweep
+
+    with _display() as display, redirect_stdout(sys.stderr):
+        results = extend_sweep(sweep, trainable, where, display)
+    _finish(results)
+
+
+def _wish(name: str, store: str | None, wish: str, what: str) -> None:
+    """Leave a wish for the process that runs a sweep."""
+    results = _results(name, store)
+    name = results.record.name
+    if not results.ledger.lock(name).held:
+        raise UsageError(f"sweep {name!r} is not running: it is {_state(results)}")
+    results.ledger.wish(name, wish)
+    _note(f"sweep {name!r}: {what}; watch it with `assay show {name}`")
 
 
 def _finish(results: Results) -> None:

@@ -6,9 +6,9 @@ from .inline_executor import InlineExecutor
 from .launch import Where, resume, start
 from .phases import PhaseRunner
 from .plan import FixedPlan, Plan, Request
-from .search_plan import SearchPlan
 from .progress import Observer, Progress, Silent
 from .ray_executor import RayExecutor
+from .search_plan import SearchPlan
 
 __all__ = [
     "Controller",

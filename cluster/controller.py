@@ -320,20 +320,15 @@ class Controller:
         if self._plan.copies and event.step == self._until(trial) and not event.checkpoint:
             self._give_up(trial, _NO_CHECKPOINT)
             return
-        decision = Decision.CONTINUE
         order = self.tick()
-        report = Report(
-            event.step, event.metrics, self.elapsed, order, event.checkpoint, trial.seconds, trial.segment, decision
-        )
+        report = Report(event.step, event.metrics, self.elapsed, order, event.checkpoint, trial.seconds, trial.segment)
         trial.note(report)
         self._note_best(trial.number, trial.phase, report)
-        if trial.ending is None:
-            decision = self._plan.on_report(trial, report, full=full)
+        decision = self._plan.on_report(trial, report, full=full)
         report = trial.reports[-1] = Report(**vars(report) | {"decision": decision})
         self._journal.report(trial.number, report)
         self._retention.saved(trial.number, report)
-        if decision is Decision.STOP and not full:
-            trial.ending = State.STOPPED
+        trial.ending = State.STOPPED if decision is Decision.STOP and not full else None
         trial.pausing = decision is Decision.PAUSE and not full
 
     def _answer(self, number: int) -> None:

@@ -45,7 +45,18 @@ def extend_sweep(ledger: Ledger, record: SweepRecord, sweep: Sweep) -> tuple[Swe
         if decided[trial.number] is Decision.STOP:
             journal.update(replace(trial, state=State.STOPPED))
     journal.commit()
+    reopen(ledger, record, _of_shorter_models(ledger.trials(record), sweep.fidelity.max))
     return record, f"{len(going)} of {len(short)} full runs go on to {sweep.fidelity.max} {sweep.fidelity.unit}s"
+
+
+def _of_shorter_models(trials: list[Trial], length: int) -> list[Trial]:
+    """Replicates that trained less than a full run now, and tests of models that train on."""
+    later = [trial for trial in trials if trial.phase is not Phase.SEARCH and trial.state.over]
+    replicates = [t for t in later if t.phase is Phase.REPLICATE and t.last_step < length and t.state is State.COMPLETE]
+    longer = {trial.number for trial in replicates}
+    open_search = {t.number for t in trials if t.phase is Phase.SEARCH and not t.state.over}
+    tests = [t for t in later if t.phase is Phase.TEST and t.parent in longer | open_search]
+    return [*replicates, *tests]
 
 
 def reopen(ledger: Ledger, record: SweepRecord, trials: Iterable[Trial], paused: Iterable[int] = ()) -> None:

@@ -64,12 +64,13 @@ class RayExecutor:
         self._pool: list[WorkerGroup] = []
         self._hosts: dict[int, WorkerGroup] = {}  # trial number -> its worker
         self._orphans: list[int] = []
+        self._queued: dict[int, tuple[TrialSpec, int | None]] = {}  # for workers that are on their way
         self._waiting: dict[Any, WorkerGroup] = {}  # future of a call -> who answers it
         self._leaving: dict[Any, WorkerGroup] = {}  # future of an abandon -> who answers it
 
     @property
     def capacity(self) -> int:
-        return self._resources.slots * len(self._pool)
+        return int(min(self._resources.slots * len(self._pool), self._workers))
 
     def open(self) -> None:
         self._connection.open()
@@ -83,31 +84,31 @@ class RayExecutor:
         self._join(len(self._joining), _GRACE_SECONDS)
 
     def start(self, spec: TrialSpec, until: int | None) -> None:
-        worker = min(self._pool, key=lambda worker: len(worker.trials))
-        if len(worker.trials) >= self._resources.slots:
+        if len(self._hosts) + len(self._queued) >= self._resources.slots * (len(self._pool) + len(self._joining)):
             raise ClusterError(f"no free place for trial {spec.number}")
-        self._hosts[spec.number] = worker
-        worker.trials.add(spec.number)
-        self._expect(worker, worker.start(spec, until))
+        self._queued[spec.number] = spec, until
+        self._host_queued()
 
     def resume(self, number: int, until: int | None) -> None:
-        worker = self._hosts[number]
-        self._expect(worker, worker.advance(number, until))
+        if number not in self._orphans:
+            worker = self._hosts[number]
+            self._expect(worker, worker.advance(number, until))
 
     def stop(self, number: int) -> None:
-        worker = self._hosts[number]
-        self._expect(worker, worker.stop(number))
+        if number not in self._orphans:
+            worker = self._hosts[number]
+            self._expect(worker, worker.stop(number))
 
     def abandon(self, number: int) -> None:
-        worker = self._hosts.pop(number)
-        worker.trials.discard(number)
-        self._leaving |= dict.fromkeys(worker.abandon(number), worker)
+        worker = self._taken_from(number)
+        if worker is not None:
+            self._leaving |= dict.fromkeys(worker.abandon(number), worker)
 
     def kill(self, number: int) -> None:
-        worker = self._hosts.pop(number)
-        worker.trials.discard(number)
-        worker.forget(number)
-        self._dismiss(worker)  # other trials in its slots are lost; wait() tells
+        worker = self._taken_from(number)
+        if worker is not None:
+            worker.forget(number)
+            self._dismiss(worker)  # other trials in its slots are lost; wait() tells
 
     def wait(self, timeout: float) -> Sequence[Event]:
         import ray
@@ -131,6 +132,7 @@ class RayExecutor:
             for worker in [*self._pool, *self._joining.values()]:
                 worker.kill()
         self._pool, self._joining, self._hosts, self._waiting, self._leaving = [], {}, {}, {}, {}
+        self._orphans, self._queued = [], {}
         if self._probe is not None:
             self._probe.unlink(missing_ok=True)
         self._connection.close()
@@ -191,6 +193,27 @@ class RayExecutor:
 
     # Workers
 
+    def _host_queued(self) -> None:
+        """Start trials that have no worker yet where there is room."""
+        while self._queued and self._pool:
+            worker = min(self._pool, key=lambda worker: len(worker.trials))
+            if len(worker.trials) >= self._resources.slots:
+                return
+            number = next(iter(self._queued))
+            spec, until = self._queued.pop(number)
+            self._hosts[number] = worker
+            worker.trials.add(number)
+            self._expect(worker, worker.start(spec, until))
+
+    def _taken_from(self, number: int) -> WorkerGroup | None:
+        """The worker that is rid of a trial now; None when the trial was lost, or has not begun."""
+        self._queued.pop(number, None)
+        self._orphans = [other for other in self._orphans if other != number]
+        worker = self._hosts.pop(number, None)
+        if worker is not None:
+            worker.trials.discard(number)
+        return worker
+
     def _hire(self) -> None:
         """Start a worker; it joins when it has answered."""
         trainable = replace(self._ref, directory=self._connection.directory)
@@ -226,6 +249,7 @@ class RayExecutor:
                 raise TrainableError(reason)
             self._pool.append(worker)
             self._last_seen = time.monotonic()
+        self._host_queued()
 
     def _start_again(self, error: Exception) -> None:
         from .worker_group import lost
@@ -259,8 +283,8 @@ class RayExecutor:
         import ray
 
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        fitting = Placement(self._resources).fitting(nodes)
-        return int(min(fitting, math.ceil(self._workers / self._resources.slots)))
+        fitting, slots = Placement(self._resources).fitting(nodes), self._resources.slots
+        return math.ceil(min(fitting * slots, self._workers) / slots)
 
     def _local_cpus(self, workers: int) -> float:
         cores = os.cpu_count() or 1

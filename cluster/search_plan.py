@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -182,19 +183,19 @@ class SearchPlan:
 
     # What is recorded
 
-    def repeat(self, trials: Iterable[Trial], events: Iterable[Event], *, ask: bool = False) -> Iterator[Step]:
+    def repeat(self, trials: Iterable[Trial], events: Iterable[Event], *, ask_from: float = math.inf) -> Iterator[Step]:
         """Make the recorded events again, in their order; the decisions that are made at each.
 
         Args:
             trials: of the search, as they are or were known.
             events: of the sweep.
-            ask: also ask the searcher again, instead of telling it what it answered.
+            ask_from: event from which on the searcher is asked again, instead of being told what it answered.
         """
         changes: dict[int, Exploit] = {}
         for happened in in_order(trials, events):
             trial, order = happened.trial, happened.order
             if happened.what == "ask":
-                yield from self._repeat_ask(order, trial, ask)
+                yield from self._repeat_ask(order, trial, ask=order >= ask_from)
             elif happened.what == "add":
                 self._count += 1
                 self._waiting.add(trial.number)
@@ -221,7 +222,7 @@ class SearchPlan:
         chosen = self._scheduler.choose()
         return chosen if chosen is not None else self._scheduler.choose(last=True)
 
-    def _repeat_ask(self, order: int, trial: Trial, ask: bool) -> Iterator[Step]:
+    def _repeat_ask(self, order: int, trial: Trial, *, ask: bool) -> Iterator[Step]:
         config = first_config(trial)
         if not ask or config == self._default:
             self._proposals.taken.add(config)
@@ -229,7 +230,8 @@ class SearchPlan:
             return
         self._proposals.ask(trial.number, order)
         proposal = self._proposals.fetch()
-        yield Step(order, f"config of trial {trial.number}", _words(config), _words(proposal.config if proposal else None))
+        made = proposal.config if proposal else None
+        yield Step(order, f"config of trial {trial.number}", _words(config), _words(made))
 
     def _repeat_report(self, order: int, trial: Trial, report: Report) -> Step:
         full = self._sweep.fidelity is not None and report.step >= self._sweep.fidelity.max

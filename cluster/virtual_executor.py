@@ -85,7 +85,7 @@ class VirtualExecutor:
         pass
 
     def start(self, spec: TrialSpec, until: int | None) -> None:
-        node = max(self._free, key=lambda node: self._free[node]) if len(self._free) > 1 else 0
+        node = max(self._free, key=lambda node: self._free[node], default=0)
         if self._free.get(node, 0) < 1:
             raise ClusterError(f"no free place for trial {spec.number}")
         self._free[node] -= 1

@@ -11,6 +11,8 @@ from ..trainables import Cause, Event, Failed, TrainableRef, TrialSpec
 from .placement import Placement
 from .worker import Worker
 
+_OUT_OF_STEP = "not all of its processes made this report: each has to report as often as the first, which counts"
+
 
 class WorkerGroup:
     """Sends each call to all of its processes, and puts their answers together.
@@ -87,6 +89,8 @@ class WorkerGroup:
             return ()
         del self._answers[number]
         first: Sequence[Event] = asked[0][1]
+        if len({type(answer[-1]) for _, answer in asked}) > 1:
+            return [Failed(number, Cause.EXCEPTION, _OUT_OF_STEP)]
         return first
 
     def forget(self, number: int) -> None:

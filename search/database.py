@@ -49,7 +49,7 @@ def reading(engine: sa.Engine) -> sa.Engine:
     """The same, for transactions that only read: all that one reads is of the same instant."""
     if engine.dialect.name == "sqlite":
         return engine.execution_options(begin="BEGIN")
-    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return engine.execution_options(isolation_level="REPEATABLE READ")
 
 
 def writing(engine: sa.Engine) -> sa.Engine:
@@ -134,7 +134,7 @@ def read_only_text(place: Place) -> str:
 
 
 def _open_server(place: Place) -> sa.Engine:
-    wanted = {"connect_timeout": _CONNECT_SECONDS, "application_name": "assay"}
+    wanted = {"connect_timeout": _CONNECT_SECONDS, "application_name": "assay", "client_encoding": "utf8"}
     options = {name: value for name, value in wanted.items() if name not in place.url.query}
     try:
         engine = sa.create_engine(place.url, connect_args=options, json_serializer=_TO_JSON, pool_pre_ping=True)

@@ -45,8 +45,9 @@ def read_csv(
     """The trials in a CSV file: one row for each, or several rows with the same entry in the trial column.
 
     Columns with usual names (``state``, ``step``, ``trial_id``, ``datetime_start``, ...) are found by themselves. An
-    empty cell is an absent parameter. Without a state column every trial counts as trained in full. A column of whole
-    numbers that has empty cells holds whole numbers, although pandas writes them as ``3.0``.
+    empty cell is an absent parameter, or null where a sweep file has null as a choice. A column of whole numbers that
+    has empty cells holds whole numbers, although pandas writes them as ``3.0``. Without a state column every trial
+    counts as trained in full.
 
     Args:
         config_columns: the parameters; without them all columns that begin with ``config/``, ``config.``, ``params_``,
@@ -76,8 +77,8 @@ def read_csv(
         metric=objective.metric,
         goal=objective.goal,
         trials=tuple(trials),
-        origin=f"the CSV file {table.path.absolute()}",
-        directory=str(table.path.absolute().parent),
+        origin=f"the CSV file {table.path.resolve()}",
+        directory=str(table.path.resolve().parent),
         unit="epoch" if columns["step"] == "epoch" else "step",
         notes=tuple(notes),
         empty_is_null=True,

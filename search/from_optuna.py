@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -46,10 +47,11 @@ def read_optuna(storage: str | Path, study: str | None = None, metric: str | Non
     """
     opened, origin, file = _open(str(storage))
     try:
-        found = _study(opened, study, origin)
-        trials = found.get_trials(deepcopy=False)
-        metric = metric or (found.metric_names or ["value"])[0]
-        maximize = found.direction.name == "MAXIMIZE"
+        with _explained(origin):
+            found = _study(opened, study, origin)
+            trials = found.get_trials(deepcopy=False)
+            metric = metric or (found.metric_names or ["value"])[0]
+            maximize = found.direction.name == "MAXIMIZE"
     finally:
         _close(opened)
     ended = [trial for trial in trials if trial.state.is_finished()]
@@ -80,7 +82,7 @@ def _open(storage: str) -> tuple[BaseStorage, str, Path | None]:
         UsageError: when there is none, or it is something else.
     """
     if "://" not in storage:
-        file = Path(storage).expanduser().absolute()
+        file = Path(storage).expanduser().resolve()
         return _open_file(file), str(file), file
     try:
         url = sa.make_url(storage)
@@ -93,7 +95,7 @@ def _open(storage: str) -> tuple[BaseStorage, str, Path | None]:
         return _open_database(storage, hidden), hidden, None
     if not url.database or url.database == ":memory:":
         raise UsageError(f"{storage}: names no file: write sqlite:///study.db")
-    file = Path(url.database).absolute()
+    file = Path(url.database).resolve()
     return _open_file(file), str(file), file
 
 
@@ -121,18 +123,27 @@ def _open_file(file: Path) -> BaseStorage:
 
 
 def _open_database(url: str, name: str, options: dict[str, Any] | None = None) -> BaseStorage:
-    from optuna.exceptions import OptunaError
     from optuna.storages import RDBStorage
 
     try:
-        return RDBStorage(url, options, skip_table_creation=True)
+        with _explained(name):
+            return RDBStorage(url, options, skip_table_creation=True)
     except RuntimeError as error:  # of another version
         cure = f"{_UPGRADE} --storage URL" if _UPGRADE in str(error) else "a newer version of optuna"
         raise UsageError(f"{name}: was written by another version of Optuna: use `{cure}` on a copy") from error
+
+
+@contextmanager
+def _explained(name: str) -> Iterator[None]:
+    """Errors of the database as one line of ours."""
+    from optuna.exceptions import OptunaError
+
+    try:
+        yield
     except (OptunaError, sa.exc.SQLAlchemyError, ImportError) as error:
         cause = error.__cause__ or error
         text = " ".join(str(getattr(cause, "orig", None) or cause).split())[:200]
-        raise UsageError(f"{name}: cannot be opened as a storage of Optuna: {text}") from error
+        raise UsageError(f"{name}: cannot be read as a storage of Optuna: {text}") from error
 
 
 def _close(storage: BaseStorage) -> None:

@@ -62,12 +62,12 @@ def read_ray_tune(folder: str | Path, metric: str | None = None, goal: str | Non
     over = sorted((trial for trial in found if trial.name in ended), key=lambda trial: numbers[trial.name])
     _require_configs(root, over)
     return Foreign(
-        name=find_name(root.absolute().name),
+        name=find_name(root.resolve().name),
         metric=objective.metric,
         goal=objective.goal,
         trials=tuple(_imported(trial, numbers[trial.name], ended[trial.name], objective.metric) for trial in over),
-        origin=f"the Ray Tune experiment {root.absolute()}",
-        directory=str(root.absolute()),
+        origin=f"the Ray Tune experiment {root.resolve()}",
+        directory=str(root.resolve()),
         unit="iteration",
         notes=tuple(_notes(found, ended, state, longest)),
     )

@@ -112,18 +112,19 @@ def to_sweep(
     if not foreign.trials:
         notes = "".join(f"; {note}" for note in foreign.notes)
         raise UsageError(f"{foreign.origin} has no trial that has ended: nothing to import{notes}")
+    called = foreign.name if name is None else name
     longest, trials = _measured(foreign)
     values = plain_values({trial.number: trial.parameters for trial in trials}, _changed(trials), drop)
     if sweep is not None:
         _refuse_other(sweep, foreign, longest)
-        made = Sweep.make(sweep.model_dump(mode="json") | {"name": name or foreign.name})
+        made = Sweep.make(sweep.model_dump(mode="json") | {"name": called})
         configs = fit_configs(sweep.parameters, values, empty_is_null=foreign.empty_is_null)
         return made, as_trials(trials, configs)
     failed = {trial.number for trial in trials if trial.state is State.FAILED}
     space = derive_space(values, failed, foreign.declared)
     configs = fit_configs(space, values, may_lack=failed)
     made = Sweep(
-        name=name or foreign.name,
+        name=called,
         description=f"imported from {foreign.origin}; searcher and scheduler are not what ran",
         objectives=[{"metric": foreign.metric, "goal": foreign.goal}],
         parameters=space,

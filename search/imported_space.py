@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..spaces import (
@@ -161,16 +161,16 @@ def _clashes(names: Sequence[str]) -> list[Problem]:
 
 
 def _not_plain(name: str, values: Sequence[Any], trials: int) -> list[Problem]:
-    odd = [value for value in values if not _is_plain(value)]
+    odd = [value for value in values if not _passes(scalar, value)]
     if not odd:
         return []
     what = f"{shown(odd[0])} is not text, a number, true, false or null ({len(odd)} of {trials} trials)"
     return [Problem((name,), f"{what}: {_cure(plain_name(name))}")]
 
 
-def _is_plain(value: Any) -> bool:
+def _passes(check: Callable[[Any], Value], value: Any) -> bool:
     try:
-        scalar(value)
+        check(value)
     except SpaceError:
         return False
     return True
@@ -189,20 +189,12 @@ def _cure(name: str) -> str:
 
 
 def _parameter(name: str, values: Sequence[Value], declared: Parameter | None) -> Parameter:
-    if declared is not None and all(_allows(declared, value) for value in values):
+    if declared is not None and all(_passes(declared.check, value) for value in values):
         return declared
     try:
         return _observed(values)
     except SpaceError as error:
         raise SpaceError([problem.under(name) for problem in error.problems]) from None
-
-
-def _allows(parameter: Parameter, value: Value) -> bool:
-    try:
-        parameter.check(value)
-    except SpaceError:
-        return False
-    return True
 
 
 def _observed(values: Sequence[Value]) -> Parameter:
@@ -276,8 +268,8 @@ def _among(value: Value, values: Iterable[Value]) -> bool:
 def _why_missing(name: str, configs: Sequence[Mapping[str, Value]]) -> str:
     lacking = sum(name not in config for config in configs)
     return (
-        f"{lacking} of {len(configs)} trials lack it, and no other parameter tells which: {_cure(name)}, or say when "
-        "it is used in a sweep file, and give that with --sweep FILE"
+        f"{lacking} of {len(configs)} trials lack it, and no other parameter tells which: {_cure(name)}, or describe "
+        "it in a sweep file (`when`, or null as a choice) and give that with --sweep FILE"
     )
 
 

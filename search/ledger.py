@@ -96,7 +96,7 @@ class Ledger:
 
     def _open(self, create: bool) -> None:
         self._engine = open_database(self.place)
-        finalize(self, self._engine.dispose)
+        finalize(self, _release, self._engine, self._journals)
         self._reads, self._writes = reading(self._engine), writing(self._engine)
         prepare(self._engine, self.place, create=create, runs=lambda name: self.lock(name).held)
 
@@ -107,9 +107,7 @@ class Ledger:
 
     def close(self) -> None:
         """Release the database."""
-        for journal in list(self._journals):
-            journal.close()
-        self._engine.dispose()
+        _release(self._engine, self._journals)
 
     def lock(self, name: str) -> Lock:
         """What the process holds that runs sweep ``name``.
@@ -302,6 +300,12 @@ class Ledger:
     def _names(self) -> list[str]:
         with self._reads.connect() as connection:
             return list(connection.scalars(sa.select(tables.sweeps.c.name).order_by(tables.sweeps.c.id)))
+
+
+def _release(engine: sa.Engine, journals: WeakSet[Journal]) -> None:
+    for journal in list(journals):
+        journal.close()
+    engine.dispose()
 
 
 def _parts(table: sa.Table, of_trials: sa.ColumnElement[bool]) -> sa.Select[Any]:

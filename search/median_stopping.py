@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -40,6 +41,6 @@ class MedianStoppingOptions(SchedulerOptions):
             mode=tune_mode(objective),
             grace_period=self.grace_of(granted),
             min_samples_required=self.samples,
-            min_time_slice=granted.max,  # never pause a trial to see more of others: they run anyway
+            min_time_slice=math.inf,  # never pause a trial to see more of others: they run anyway
         )
         return TuneScheduler(rule, seed)

@@ -137,6 +137,7 @@ class Pb2Options(PopulationOptions):
 
     def build(self, space: Space, objective: Objective, fidelity: Fidelity | None, seed: int) -> Scheduler:
         from ray.tune.schedulers.pb2 import PB2
+        from sklearn.exceptions import ConvergenceWarning
 
         from .tune_scheduler import TuneScheduler
 
@@ -156,7 +157,13 @@ class Pb2Options(PopulationOptions):
             return repaired(space, values | plain)
 
         return TuneScheduler(
-            scheduler, seed, horizon=self._next_comparison(granted), copies=True, encode=encode, decode=decode
+            scheduler,
+            seed,
+            horizon=self._next_comparison(granted),
+            copies=True,
+            mutes=ConvergenceWarning,
+            encode=encode,
+            decode=decode,
         )
 
 

@@ -194,6 +194,6 @@ def _json(text: str) -> Any:
 def _hint(root: Path) -> str:
     """What may have been meant instead."""
     if any((root / name).is_file() for name in (_PARAMETERS, _RESULTS, _PROGRESS)):
-        return f": it is the folder of one trial; give the experiment's, {root.absolute().parent}"
+        return f": it is the folder of one trial; give the experiment's, {root.resolve().parent}"
     inside = sorted(path.name for path in root.iterdir() if path.is_dir() and any(path.glob(_STATE_FILES)))
     return f"; there are experiments in it: {', '.join(inside[:5])}" if inside else ""

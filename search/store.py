@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import URL, make_url
@@ -41,7 +41,7 @@ class Place:
         text: the store as messages and commands name it, without a password.
     """
 
-    url: URL
+    url: URL = field(repr=False)  # with the password
     files: Path
     text: str
 

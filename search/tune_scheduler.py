@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -15,6 +16,10 @@ from ray.tune.schedulers import TrialScheduler
 
 from ..spaces import Config, Objective
 from .scheduler import Action, Decision, Drop, Exploit, Saved
+
+# NumPy's global generator, as its documentation names it; the stubs leave these out.
+_get_bit_generator: Callable[[], Any] = np.random.get_bit_generator  # type: ignore[attr-defined]
+_set_bit_generator: Callable[[Any], None] = np.random.set_bit_generator  # type: ignore[attr-defined]
 
 _PENDING, _RUNNING, _PAUSED, _TERMINATED, _ERROR = "PENDING", "RUNNING", "PAUSED", "TERMINATED", "ERROR"
 
@@ -81,13 +86,20 @@ class _Stage:
         self.trials: dict[int, _TuneTrial] = {}
         self.waiting: dict[int, _TuneTrial] = {}
         self.exploited: list[_TuneTrial] = []
+        self._unsorted = False
         self.choosing = False
         self.actions: list[Action] = []
         mute = SimpleNamespace(on_pause=lambda number: None, on_unpause=lambda number: None)
         self.search_alg = SimpleNamespace(searcher=mute)
 
     def get_trials(self) -> list[_TuneTrial]:
-        return list(self.waiting.values()) if self.choosing and not self._keeps_ended else list(self.trials.values())
+        """All, in the order in which they were added; only those that wait where no others can be chosen."""
+        if not self.choosing or self._keeps_ended:
+            return list(self.trials.values())
+        if self._unsorted:
+            self.waiting = dict(sorted(self.waiting.items()))
+            self._unsorted = False
+        return list(self.waiting.values())
 
     def get_live_trials(self) -> list[_TuneTrial]:
         return [trial for trial in self.trials.values() if not trial.is_finished()]
@@ -113,6 +125,7 @@ class _Stage:
 
     def wait(self, trial: _TuneTrial, status: str) -> None:
         trial.status = status
+        self._unsorted |= trial.number < next(reversed(self.waiting), -1)
         self.waiting[trial.number] = trial
 
     def end(self, trial: _TuneTrial, status: str) -> None:
@@ -135,6 +148,9 @@ class TuneScheduler:
         horizon: from a step to the next at which it decides; each report when None.
         copies: it copies trials (population based training): it draws at reports, and looks at trials that are over.
         room: trials it wants to know of in advance, given how many it knows.
+        holds: it may pause trials to look at others. Ray asks it after each event which trial runs next, and a paused
+            one that was chosen keeps its turn until there is room.
+        mutes: warnings of its libraries that say nothing to a user.
         encode, decode: between our config and the dict that the scheduler mutates.
     """
 
@@ -150,6 +166,8 @@ class TuneScheduler:
         copies: bool = False,
         sees_all: bool = False,
         room: Callable[[int], int] = lambda known: 0,
+        holds: bool = False,
+        mutes: type[Warning] | None = None,
         encode: Callable[[Config], dict[str, Any]] = dict,
         decode: Callable[[dict[str, Any]], Config] = Config,
     ) -> None:
@@ -158,10 +176,13 @@ class TuneScheduler:
         self._stage = _Stage(scheduler, keeps_ended=copies or sees_all)
         self._horizon = horizon or (lambda step: step + 1)
         self._room = room
+        self._holds = holds
+        self._mutes = mutes
         self._added = 0
+        self._ending: dict[int, None] = {}  # lost after their last report, in order: they only have to end
         self._encode, self._decode = encode, decode
         self._numpy = np.random.MT19937()
-        self._numpy.state = np.random.RandomState(seed).get_state(legacy=False)  # as np.random.seed would
+        self._numpy.state = np.random.RandomState(seed).get_state(legacy=False)  # type: ignore[assignment]
         self._python = random.Random(seed).getstate()
 
     def on_add(self, number: int, config: Config) -> None:
@@ -172,17 +193,31 @@ class TuneScheduler:
             self._scheduler.on_trial_add(self._stage, trial)
 
     def choose(self, *, last: bool = False) -> int | None:
+        if self._ending:
+            return next(iter(self._ending))
+        trial = self._choice()
+        return None if trial is None else trial.number
+
+    def _choice(self) -> _TuneTrial | None:
         if not self._stage.waiting:
             return None
         self._stage.choosing = True
         try:
-            trial = self._scheduler.choose_trial_to_run(self._stage)
+            trial: _TuneTrial | None = self._scheduler.choose_trial_to_run(self._stage)
         finally:
             self._stage.choosing = False
-        return None if trial is None else int(trial.number)
+        return trial
+
+    def _hold(self) -> None:
+        trial = self._choice() if self._holds else None
+        if trial is not None:
+            trial.status = _PENDING
 
     def on_run(self, number: int) -> None:
-        self._stage.waiting.pop(number).status = _RUNNING
+        if number in self._ending:
+            del self._ending[number]
+        else:
+            self._stage.waiting.pop(number).status = _RUNNING
 
     def on_report(self, number: int, step: int, value: float) -> Decision:
         trial = self._stage.trials[number]
@@ -197,10 +232,13 @@ class TuneScheduler:
             self._stage.stop_trial(trial)
             return Decision.STOP
         if action == TrialScheduler.PAUSE:
+            self._hold()  # Ray saves a trial before it counts as paused: the others come first
             self._stage.pause_trial(trial)
+            return Decision.PAUSE
         return Decision.PAUSE if trial.status == _PAUSED else Decision.CONTINUE
 
     def on_end(self, number: int, step: int, value: float | None) -> None:
+        self._ending.pop(number, None)
         trial = self._stage.trials.get(number)
         if trial is None or trial.is_finished():
             return
@@ -213,7 +251,11 @@ class TuneScheduler:
         self._stage.end(trial, _ERROR if value is None else _TERMINATED)
 
     def on_lost(self, number: int) -> None:
-        self._stage.wait(self._stage.trials[number], _PENDING)
+        trial = self._stage.trials.get(number)
+        if trial is None or trial.is_finished():
+            self._ending[number] = None
+        else:
+            self._stage.wait(trial, _PENDING)
 
     def actions(self) -> list[Action]:
         done, self._stage.actions = self._stage.actions, []
@@ -246,14 +288,17 @@ class TuneScheduler:
     @contextmanager
     def _seeded(self) -> Iterator[None]:
         """Ray's schedulers draw from the global generators: lend them ours for the call."""
-        outer = np.random.get_bit_generator(), random.getstate()
-        np.random.set_bit_generator(self._numpy)
+        outer = _get_bit_generator(), random.getstate()
+        _set_bit_generator(self._numpy)
         random.setstate(self._python)
         try:
-            yield
+            with warnings.catch_warnings() if self._mutes else nullcontext():
+                if self._mutes:
+                    warnings.simplefilter("ignore", self._mutes)
+                yield
         finally:
             self._python = random.getstate()
-            np.random.set_bit_generator(outer[0])
+            _set_bit_generator(outer[0])
             random.setstate(outer[1])
 
 

@@ -13,6 +13,7 @@ from .migrations import FIRST, upgrade
 from .store import Place
 
 _REVISION = sa.select(tables.revision.c.version_num)
+_ANY_TEXT = ("UTF8", "SQL_ASCII")  # the second keeps the bytes that it is given, and we give UTF-8
 _ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('assay upgrade ' || current_schema(), 0))")
 
 
@@ -91,7 +92,7 @@ def _bring_up_to_date(connection: sa.Connection, place: Place, runs: Callable[[s
 
 
 def _create(connection: sa.Connection, place: Place) -> None:
-    if connection.dialect.name == "postgresql" and connection.scalar(sa.text("SHOW server_encoding")) != "UTF8":
+    if connection.dialect.name == "postgresql" and connection.scalar(sa.text("SHOW server_encoding")) not in _ANY_TEXT:
         raise UsageError(f"{place} cannot hold all text: make it with createdb --encoding UTF8 --template template0")
     tables.metadata.create_all(connection)
     connection.execute(tables.revision.insert().values(version_num=tables.REVISION))

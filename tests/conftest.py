@@ -98,7 +98,7 @@ class CommandLine:
 @pytest.fixture
 def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[CommandLine]:
     """The command ``assay``; its store is ``assay-results`` in ``tmp_path``."""
-    for name in ("ASSAY_STORE", "ASSAY_ADDRESS", "ASSAY_DEBUG", "RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
+    for name in ("ASSAY_STORE", "ASSAY_FILES", "ASSAY_ADDRESS", "ASSAY_DEBUG", "RAY_ADDRESS", "RAY_API_SERVER_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])

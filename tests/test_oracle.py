@@ -64,8 +64,7 @@ def decisions(ran: list[Ran]) -> Counter[str]:
     return Counter(result.decision for trial in ran for result in trial.results)
 
 
-@pytest.mark.parametrize("pending", [1, 200])
-@pytest.mark.parametrize("reuse", [True, False])
+@pytest.mark.parametrize(("reuse", "pending"), [(True, 200), (False, 1)])
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_every_scheduler_ends_every_trial_and_repeats_itself(
     name: str, reuse: bool, pending: int, tmp_path: Path

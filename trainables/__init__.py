@@ -1,5 +1,6 @@
 """What is tried: training functions, the trial they run in, data splits; ``digits`` is a ready task (needs torch)."""
 
+from .checkpoints import CheckpointCorrupt, CheckpointError, CheckpointMissing, CheckpointStore
 from .handle import TrialHandle
 from .metrics import MetricError, clean_metrics
 from .session import Session
@@ -10,6 +11,10 @@ from .trainable import Trainable, TrainableRef
 __all__ = [
     "OTHER_DATA",
     "Cause",
+    "CheckpointCorrupt",
+    "CheckpointError",
+    "CheckpointMissing",
+    "CheckpointStore",
     "Event",
     "Failed",
     "Finished",

@@ -11,6 +11,7 @@ import numpy as np
 from ..spaces import TrainableError
 from .checkpoints import CheckpointStore
 from .predictions import as_predictions
+from .randomness import RandomState
 from .spec import Predictions, TrialSpec
 from .splits import OTHER_DATA, Split, as_targets, fingerprint, is_classes, row_count, split_indices, take
 
@@ -85,7 +86,9 @@ class TrialHandle:
         if row_count(inputs) != len(labels):
             raise TrainableError(f"split: {row_count(inputs)} inputs and {len(labels)} targets")
         self._check_same_data(fingerprint(labels, validation, test))
+        random_state = RandomState.now()
         rows = split_indices(labels, self._spec.data_seed, self._spec.split_id, validation, test)
+        random_state.restore()  # the first split in a process imports a library that draws numbers on import
         self._resplit = True
         self._split = Split(
             x_train=take(inputs, rows.train),

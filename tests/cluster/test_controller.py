@@ -1,9 +1,9 @@
-"""The controller against a scripted executor in virtual time: what is recorded when, and what follows from what."""
+"""The controller against executors in virtual time: what is recorded when, and what follows from what."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,123 +11,82 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.cluster import Controller, FixedPlan, Request, SearchPlan
+from assay.cluster import Controller, FixedPlan, Request
 from assay.cluster.api import run
-from assay.search import (
-    Decision,
-    Ledger,
-    Phase,
-    Report,
-    State,
-    Sweep,
-    SweepRecord,
-    Trial,
-    proposal_seed,
-    scheduler_seed,
-)
+from assay.cluster.wish import Wish
+from assay.search import Ledger, Phase, Report, State, Trial
 from assay.spaces import Config
 from assay.trainables import Cause, TrialSpec
+
+from .worlds import FragileLedger, ScriptedExecutor, World, first_step
 
 FULL = [0.1, 0.2, 0.3, 0.4]
 
 
-class World:
-    """A store, a sweep and whatever runs it; a new driver can be started at any time."""
-
-    def __init__(self, store: Path, fakes: Any, sweep: Sweep) -> None:
-        self.store, self.fakes, self.sweep = store, fakes, sweep
-        self.clock = fakes.Clock()
-        self.notes = fakes.Notes()
-        self.order: list[tuple[str, int]] = []  # writes of the ledger and calls of the executor
-        self.stopping = False
-        self.crash_at: tuple[str, int] | None = None
-
-    def watch(self, call: str, number: int) -> None:
-        self.order.append((call, number))
-        if (call, number) == self.crash_at:
-            raise self.fakes.Crash
-
-    def drive(
-        self, script: Callable[[TrialSpec, int], Sequence[Any]], capacity: int = 1, checkpoints: str | None = "."
-    ) -> Any:
-        """One driver from start to end; returns its executor."""
-        ledger = self.fakes.FragileLedger(self.store, self.watch)
-        record = self.record(ledger)
-        folder = self.store / checkpoints if checkpoints else None
-        executor = self.fakes.ScriptedExecutor(
-            script, self.clock, capacity=capacity, checkpoints=folder, watch=self.watch
-        )
-        controller = self.controller(ledger, record, executor)
-        known = ledger.trials(record)
-        plan = search_plan(self.sweep, known)
-        try:
-            controller.run(plan, known, [trial for trial in known if not trial.state.over])
-        except self.fakes.Crash:
-            self.crash_at = None
-        ledger.close()
-        return executor
-
-    def record(self, ledger: Ledger) -> SweepRecord:
-        found = [record for record in ledger.sweeps() if record.name == self.sweep.name]
-        return found[0] if found else ledger.create_sweep(self.sweep, ".")
-
-    def controller(self, ledger: Ledger, record: SweepRecord, executor: Any) -> Controller:
-        return Controller(
-            ledger, record, executor, clock=self.clock, stop_requested=lambda: self.stopping, observer=self.notes
-        )
-
-    @property
-    def trials(self) -> list[Trial]:
-        ledger = Ledger(self.store)
-        return ledger.trials(ledger.sweep(self.sweep.name))
-
-    @property
-    def states(self) -> list[State]:
-        return [trial.state for trial in self.trials]
-
-
-def search_plan(sweep: Sweep, trials: Sequence[Trial]) -> SearchPlan:
-    searcher = sweep.searcher.build(sweep.parameters, sweep.objective, proposal_seed(sweep.seed))
-    scheduler = sweep.scheduler.build(sweep.objective, sweep.granted, scheduler_seed(sweep.seed))
-    return SearchPlan(sweep, searcher, scheduler, trials)
-
-
 def full(spec: TrialSpec, attempt: int) -> list[float]:
-    return FULL[spec.first_step :]
+    return FULL[first_step(spec) :]
 
 
-@pytest.fixture
-def world(tmp_path: Path, fakes: Any, sweep_of: Callable[..., Sweep]) -> Callable[..., World]:
-    return lambda **changes: World(tmp_path, fakes, sweep_of(**changes))
+def work_off(world: World, plan: FixedPlan, script: Callable[..., Any] = full, capacity: int = 1) -> ScriptedExecutor:
+    """One driver of one plan."""
+    ledger = FragileLedger(world.store)
+    executor = ScriptedExecutor(script, world.clock, capacity=capacity)
+    controller = Controller(ledger, world.record(ledger), executor, clock=world.clock, observer=world.notes)
+    controller.run(plan, [], [])
+    ledger.close()
+    return executor
 
 
 def test_every_report_is_recorded_before_the_trial_is_told_anything(world: Callable[..., World]) -> None:
     small = world()
-    small.drive(full, capacity=2)
+    small.script(full, capacity=2)
     for number in range(4):
         calls = [call for call, of in small.order if of == number and not call.startswith("before")]
-        once = ["add_report", "resume"]
-        assert calls == ["add_trial", "update_trial", "start", *once * 4, "end_trial"]
+        assert calls == ["add", "run", "running", "start", *["report", "resume"] * 4, "complete"]
     assert small.states == [State.COMPLETE] * 4
 
 
-@pytest.mark.parametrize("crash_at", ["before add_report", "add_report", "resume", "wait"])
+@pytest.mark.parametrize("scheduler", ["asha", "promotion_asha", "hyperband", "median", {"type": "pbt", "interval": 2}])
+def test_nothing_is_acted_on_before_it_is_recorded(world: Callable[..., World], scheduler: Any) -> None:
+    """The witness between controller and executor looks into the ledger at each call."""
+    small = world(scheduler=scheduler, fidelity={"max": 9}, budget={"trials": 12})
+    small.simulate(workers=3)
+    assert small.ended is None
+    told = {call for call, number in small.order}
+    assert {"start", "resume"} <= told
+    assert {"stop", "abandon"} & told
+
+
+def test_a_round_makes_one_commit(world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
+    small = world(scheduler={"type": "asha", "eta": 2}, budget={"trials": 12})
+    small.simulate(workers=3)
+    rounds: list[list[str]] = [[]]
+    for call, _ in small.order:
+        rounds[-1].append(call)
+        if call == "wait":
+            rounds.append([])
+    for calls in rounds:
+        writes = [call in ("start", "resume", "stop", "wait") for call in calls]
+        assert writes == sorted(writes), "recorded after it was acted on"
+
+
+@pytest.mark.parametrize("crash_at", ["before report", "report", "resume", "wait"])
 def test_a_crash_around_a_report_loses_and_doubles_nothing(world: Callable[..., World], crash_at: str) -> None:
     small = world()
     small.crash_at = (crash_at, -1 if crash_at == "wait" else 0)
-    small.drive(full)
+    small.script(full)
     recorded = small.trials[0].reports
-    assert len(recorded) == (1 if crash_at in ("add_report", "resume") else 0)
+    assert len(recorded) == (1 if crash_at in ("report", "resume") else 0)
     assert small.states == [State.RUNNING]
-    executor = small.drive(full)
-    assert executor.specs[0].first_step == len(recorded)
+    executor = small.script(full)
+    assert first_step(executor.specs[0]) == len(recorded)
     assert small.trials[0].reports[: len(recorded)] == recorded
     assert [[report.step for report in trial.reports] for trial in small.trials] == [[1, 2, 3, 4]] * 4
 
 
 def test_what_the_scheduler_stops_is_stopped(world: Callable[..., World]) -> None:
     small = world(scheduler={"type": "asha", "eta": 2}, budget={"trials": 6})
-    executor = small.drive(lambda spec, attempt: [value - 0.1 * spec.number for value in full(spec, attempt)])
+    executor = small.script(lambda spec, attempt: [value - 0.1 * spec.number for value in full(spec, attempt)])
     assert small.states == [State.COMPLETE] + [State.STOPPED] * 5
     assert all(len(trial.reports) == 1 for trial in small.trials[1:])
     assert all(("stop", number) in executor.calls for number in range(1, 6))
@@ -135,21 +94,38 @@ def test_what_the_scheduler_stops_is_stopped(world: Callable[..., World]) -> Non
 
 def test_a_stopped_trial_whose_worker_dies_is_stopped_all_the_same(world: Callable[..., World]) -> None:
     small = world(scheduler={"type": "asha", "eta": 2}, budget={"trials": 3})
-    executor = small.drive(lambda spec, attempt: [-spec.number, 1, 1, 1, "dies when stopped"])
+    executor = small.script(lambda spec, attempt: [-spec.number, 1, 1, 1, "dies when stopped"])
     assert small.states == [State.COMPLETE, State.STOPPED, State.STOPPED]
     assert [call for call in executor.calls if call == ("start", 1)] == [("start", 1)]
 
 
 def test_a_trial_stuck_after_its_stop_is_stopped(world: Callable[..., World]) -> None:
     small = world(scheduler={"type": "asha", "eta": 2}, budget={"trials": 3})
-    small.drive(lambda spec, attempt: [-spec.number, 1, 1, 1, "stuck when stopped"])
+    small.script(lambda spec, attempt: [-spec.number, 1, 1, 1, "stuck when stopped"])
     assert small.states == [State.COMPLETE, State.STOPPED, State.STOPPED]
     assert small.trials[1].reason == "went on"
 
 
+@pytest.mark.parametrize("crash_at", ["report", "stop", "before stopped"])
+def test_a_stop_survives_the_driver(world: Callable[..., World], crash_at: str) -> None:
+    small = world(scheduler={"type": "asha", "eta": 2}, budget={"trials": 3})
+
+    def script(spec: TrialSpec, attempt: int) -> list[float]:
+        return [-spec.number, 1, 1, 1][first_step(spec) :]
+
+    small.crash_at = (crash_at, 1)
+    small.script(script)
+    assert small.states == [State.COMPLETE, State.RUNNING]
+    executor = small.script(script)
+    assert [spec.number for spec in executor.specs] == [2]
+    assert small.states == [State.COMPLETE, State.STOPPED, State.STOPPED]
+    assert len(small.trials[1].reports) == 1
+    assert small.notes.updates[-1].stopped == 2
+
+
 def test_a_run_past_the_maximum_is_ended_as_complete(world: Callable[..., World]) -> None:
     small = world(budget={"trials": 1})
-    executor = small.drive(lambda spec, attempt: [0.1] * 50)
+    executor = small.script(lambda spec, attempt: [0.1] * 50)
     assert small.states == [State.COMPLETE]
     assert [report.step for report in small.trials[0].reports] == [1, 2, 3, 4]
     assert executor.calls[-1] == ("stop", 0)
@@ -157,15 +133,60 @@ def test_a_run_past_the_maximum_is_ended_as_complete(world: Callable[..., World]
 
 def test_a_run_past_the_maximum_whose_worker_dies_then_is_made_again(world: Callable[..., World]) -> None:
     small = world(budget={"trials": 1})
-    small.drive(lambda spec, attempt: [0.1] * 50 + ["dies when stopped"] * (attempt == 1))
+    small.script(lambda spec, attempt: [0.1] * 50 + ["dies when stopped"] * (attempt == 1))
     assert small.states == [State.COMPLETE]
     assert small.trials[0].attempts == 2
+
+
+@pytest.mark.parametrize("scheduler", ["none", "asha", "promotion_asha", "hyperband", "median"])
+@pytest.mark.parametrize("crash_at", ["report", "resume", "before complete"])
+def test_a_full_run_that_did_not_end_yet_is_ended_by_the_next_driver(
+    world: Callable[..., World], scheduler: str, crash_at: str
+) -> None:
+    small = world(scheduler=scheduler, budget={"trials": 2})
+    small.simulate(crash=lambda spec, step: small.watch("step", step))
+    full_run = next(trial for trial in small.trials if trial.state is State.COMPLETE)
+    again = World(small.store, small.sweep.model_copy(update={"name": "again"}))
+    reports = 0
+
+    def watch(call: str, number: int) -> None:
+        nonlocal reports
+        again.order.append((call, number))
+        reports += (call, number) == ("report", full_run.number)
+        if (call, number) == (crash_at, full_run.number) and reports == 4:
+            again.crash_at = (call, number)
+        if (call, number) == again.crash_at:
+            raise KeyboardInterrupt
+
+    again.watch = watch  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        again.simulate()
+    again.crash_at = None
+    del again.watch
+    again.simulate()
+    assert again.ended is None
+    assert again.trials[full_run.number].state is State.COMPLETE
+    assert [len(trial.reports) for trial in again.trials] == [len(trial.reports) for trial in small.trials]
+
+
+@pytest.mark.parametrize("scheduler", ["none", "asha", "promotion_asha", "hyperband", "median"])
+def test_a_full_run_whose_worker_is_lost_before_it_ends_is_ended_by_another(
+    world: Callable[..., World], scheduler: str
+) -> None:
+    def script(spec: TrialSpec, attempt: int) -> list[Any]:
+        return [*full(spec, attempt), Cause.WORKER_LOST] if attempt == 1 else full(spec, attempt)
+
+    small = world(scheduler=scheduler, budget={"trials": 1})
+    small.script(script)
+    assert small.states == [State.COMPLETE]
+    assert [report.step for report in small.trials[0].reports] == [1, 2, 3, 4]
+    assert small.trials[0].attempts >= 2
 
 
 @pytest.mark.parametrize("cause", [Cause.EXCEPTION, Cause.METRIC, Cause.STUCK])
 def test_a_failure_ends_the_trial_and_not_the_sweep(world: Callable[..., World], cause: Cause) -> None:
     small = world()
-    small.drive(lambda spec, attempt: [0.1, cause] if spec.number == 1 else full(spec, attempt))
+    small.script(lambda spec, attempt: [0.1, cause] if spec.number == 1 else full(spec, attempt))
     assert small.states == [State.COMPLETE, State.FAILED, State.COMPLETE, State.COMPLETE]
     failed = small.trials[1]
     assert (failed.reason, failed.detail) == (f"{cause} of trial 1", "the traceback")
@@ -173,108 +194,91 @@ def test_a_failure_ends_the_trial_and_not_the_sweep(world: Callable[..., World],
     assert small.notes.messages == [f"trial 1 failed: {cause} of trial 1"]
 
 
-def test_a_lost_worker_starts_the_trial_again_from_its_checkpoint(world: Callable[..., World]) -> None:
-    small = world(budget={"trials": 1})
-    executor = small.drive(lambda spec, attempt: [0.1, 0.2, Cause.WORKER_LOST] if attempt == 1 else full(spec, attempt))
-    assert [(spec.first_step, spec.checkpoint) for spec in executor.specs] == [(0, None), (2, str(small.store))]
-    assert [report.metrics["score"] for report in small.trials[0].reports] == FULL
-    assert small.trials[0].attempts == 2
-    assert small.trials[0].seconds == pytest.approx(4.1)
-
-
 def test_reports_made_again_are_neither_recorded_nor_decided_on(world: Callable[..., World]) -> None:
     small = world(scheduler={"type": "asha", "eta": 2}, budget={"trials": 1})
-    executor = small.drive(
+    executor = small.script(
         lambda spec, attempt: [0.1, 0.2, Cause.WORKER_LOST] if attempt == 1 else [9.0, 9.0, 0.3, 0.4],
-        checkpoints=None,
+        checkpoints=False,
     )
-    assert [spec.first_step for spec in executor.specs] == [0, 0]
+    assert [first_step(spec) for spec in executor.specs] == [0, 0]
     assert [report.metrics["score"] for report in small.trials[0].reports] == FULL
     assert executor.calls.count(("resume", 0)) == 6
-    assert [call for call, _ in small.order].count("add_report") == 4
+    assert [call for call, _ in small.order].count("report") == 4
 
 
-def test_a_trial_is_started_at_most_three_more_times(world: Callable[..., World]) -> None:
-    small = world(budget={"trials": 2})
-    executor = small.drive(lambda spec, attempt: [Cause.WORKER_LOST] if spec.number == 0 else full(spec, attempt))
-    assert small.states == [State.FAILED, State.COMPLETE]
-    assert executor.calls.count(("start", 0)) == 4
-    assert small.trials[0].attempts == 4
-    assert sum("starting it again" in message for message in small.notes.messages) == 3
+@pytest.mark.parametrize("batch", [2, 3, 10])
+def test_reports_may_come_together_up_to_the_next_decision(world: Callable[..., World], batch: int) -> None:
+    """Every trial makes the reports, and every report gets the decision, that it would have alone."""
+    one, many = world(name="one", fidelity={"max": 9}), world(name="many", fidelity={"max": 9})
+    for small, size in ((one, 1), (many, batch)):
+        small.sweep = small.sweep.model_copy(
+            update={"scheduler": world(scheduler={"type": "asha", "eta": 3}, fidelity={"max": 9}).sweep.scheduler}
+        )
+        small.script(lambda spec, attempt: [0.1 * step - spec.number for step in range(9)], batch=size)
+    assert [[(r.step, r.decision) for r in t.reports] for t in many.trials] == [
+        [(r.step, r.decision) for r in t.reports] for t in one.trials
+    ]
+    assert len(many.order) < len(one.order)
 
 
-def test_being_resumed_does_not_count_as_a_lost_worker(world: Callable[..., World]) -> None:
-    small = world(budget={"trials": 1}, fidelity={"max": 9})
-    small.stopping = False
-    for _ in range(5):
-        small.crash_at = ("resume", 0)
-        small.drive(lambda spec, attempt: [0.1] * (9 - spec.first_step))
-    small.drive(lambda spec, attempt: [Cause.WORKER_LOST] if attempt == 1 else [0.1] * (9 - spec.first_step))
+def test_reports_that_come_with_the_last_of_a_search_are_kept_and_end_the_trial(world: Callable[..., World]) -> None:
+    small = world(fidelity={"max": 9}, objectives=[{"metric": "score", "goal": "maximize", "target": 0.2}])
+    small.script(lambda spec, attempt: [0.1 * step for step in range(9)][first_step(spec) :], batch=5)
+    (trial,) = small.trials
+    assert [report.decision for report in trial.reports] == ["continue"] * 2 + ["stop"] * 3
+    assert trial.state is State.STOPPED
+    assert all(step.recorded == step.made for step in small.repeated())
+
+
+def test_a_full_run_that_comes_with_the_last_report_of_a_search_is_complete(world: Callable[..., World]) -> None:
+    small = world(objectives=[{"metric": "score", "goal": "maximize", "target": 0.2}])
+    small.script(lambda spec, attempt: full(spec, attempt), batch=5)
     assert small.states == [State.COMPLETE]
-    assert small.trials[0].attempts == 7
+    assert all(step.recorded == step.made for step in small.repeated())
 
 
-def test_a_stop_request_leaves_trials_to_be_gone_on_with(world: Callable[..., World]) -> None:
+def test_a_pause_leaves_trials_to_be_gone_on_with(world: Callable[..., World]) -> None:
     small = world()
-    reports = 0
+    started = 0
 
     def script(spec: TrialSpec, attempt: int) -> list[float]:
-        nonlocal reports
-        reports += 1
-        small.stopping = reports == 3  # while the third trial is being started
+        nonlocal started
+        started += 1
         return full(spec, attempt)
 
-    executor = small.drive(script, capacity=3)
+    small.wish = lambda now: Wish.PAUSE if started == 3 else Wish.NONE
+    executor = small.script(script, capacity=3)
     assert small.states == [State.PENDING] * 3
     assert [len(trial.reports) for trial in small.trials] == [1, 1, 1]
     assert executor.calls[-3:] == [("abandon", 0), ("abandon", 1), ("abandon", 2)]
-    small.stopping = False
-    executor = small.drive(full, capacity=3)
+    small.wish = lambda now: Wish.NONE
+    executor = small.script(full, capacity=3)
     assert small.states == [State.COMPLETE] * 4
     assert [spec.number for spec in executor.specs] == [0, 1, 2, 3]
-    assert [spec.first_step for spec in executor.specs] == [1, 1, 1, 0]
+    assert [first_step(spec) for spec in executor.specs] == [1, 1, 1, 0]
 
 
-def test_a_stop_request_before_the_start_starts_nothing(world: Callable[..., World]) -> None:
+@pytest.mark.parametrize("wish", [Wish.PAUSE, Wish.STOP, Wish.CANCEL])
+def test_a_wish_before_the_start_starts_nothing(world: Callable[..., World], wish: Wish) -> None:
     small = world()
-    small.stopping = True
-    assert small.drive(full).calls == []
+    small.wish = lambda now: wish
+    assert small.script(full).calls == []
     assert small.trials == []
 
 
 def test_the_default_comes_first_and_nothing_comes_twice(world: Callable[..., World]) -> None:
     small = world(parameters={"x": "int(0, 5)"}, budget={"trials": 6})
-    small.drive(full, capacity=3)
+    small.simulate(workers=3)
     configs = [trial.config for trial in small.trials]
     assert configs[0] == small.sweep.parameters.default()
-    assert len(set(configs)) == len(configs)
+    assert len(set(configs)) == len(configs) == 6
 
 
 def test_an_exhausted_space_ends_the_search(world: Callable[..., World]) -> None:
     small = world(parameters={"x": [1, 2, 3]}, budget={"trials": 50})
-    small.drive(full, capacity=2)
+    small.simulate(workers=2)
     assert small.states == [State.COMPLETE] * 3
     assert small.notes.updates[-1].total == 3
-
-
-def test_a_time_budget_stops_starts_and_what_runs(world: Callable[..., World]) -> None:
-    small = world(budget={"time": "8s"})
-    small.drive(full, capacity=2)
-    trials = small.trials  # a pair of them takes five seconds: four reports and the end
-    assert [trial.state for trial in trials] == [State.COMPLETE] * 2 + [State.STOPPED] * 2
-    assert max(report.elapsed for trial in trials for report in trial.reports) < 9
-
-
-def test_time_goes_on_over_restarts_and_does_not_pass_between_them(world: Callable[..., World]) -> None:
-    small = world(budget={"time": "10s"})
-    small.crash_at = ("resume", 1)
-    small.drive(full)
-    before = small.trials[-1].reports[-1].elapsed
-    small.clock.now += 1000
-    small.drive(full)
-    after = small.trials[1].reports[1].elapsed
-    assert before < after < before + 2
-    assert len(small.trials) == 2
 
 
 @pytest.mark.parametrize(("capacity", "concurrent", "most"), [(3, None, 3), (3, 2, 2), (2, 9, 2)])
@@ -282,102 +286,78 @@ def test_concurrent_limits_the_places(
     world: Callable[..., World], capacity: int, concurrent: int | None, most: int
 ) -> None:
     small = world(budget={"trials": 6, "concurrent": concurrent})
-    assert small.drive(full, capacity=capacity).most == most
+    assert small.script(full, capacity=capacity).most == most
 
 
-def test_it_gives_up_after_five_failures_without_a_score(world: Callable[..., World]) -> None:
-    small = world(budget={"trials": 50})
-    small.drive(lambda spec, attempt: [Cause.EXCEPTION])
-    assert small.states == [State.FAILED] * 5
-    small.drive(lambda spec, attempt: [Cause.EXCEPTION])  # the cause may have been mended
-    assert len(small.trials) == 10
-
-
-def test_one_score_is_enough_to_go_on(world: Callable[..., World]) -> None:
-    small = world(budget={"trials": 12})
-    small.drive(lambda spec, attempt: [0.1, Cause.EXCEPTION])
-    assert small.states == [State.FAILED] * 12
-
-
-def test_numbers_and_order_increase_over_restarts(world: Callable[..., World]) -> None:
-    small = world(budget={"trials": 6})
-    for crash_at in [("add_report", 1), ("start", 3), ("end_trial", 4), None]:
+@pytest.mark.parametrize("scheduler", ["none", "hyperband"])
+def test_numbers_and_order_increase_over_restarts(world: Callable[..., World], scheduler: str) -> None:
+    small = world(budget={"trials": 6}, scheduler=scheduler)
+    for crash_at in [("report", 1), ("start", 3), ("before complete", 4), None]:
         small.crash_at = crash_at
-        small.drive(full, capacity=2)
+        small.simulate(workers=2)
     trials = small.trials
     assert [trial.number for trial in trials] == list(range(6))
     positions = [trial.started for trial in trials] + [trial.ended or 0 for trial in trials]
     positions += [report.order for trial in trials for report in trial.reports]
+    positions += [event.order for event in small.events]
     assert len(set(positions)) == len(positions)
     for trial in trials:
         own = [trial.started, *(report.order for report in trial.reports), trial.ended or 0]
         assert all(a < b for a, b in pairwise(own))
+        assert trial.asked <= trial.started
     assert all(a < b for a, b in pairwise(trial.started for trial in trials))
 
 
 def test_progress_counts_what_was_there_before(world: Callable[..., World]) -> None:
     small = world()
-    small.crash_at = ("add_trial", 2)
-    small.drive(full)
-    small.drive(full)
+    small.crash_at = ("add", 2)
+    small.script(full)
+    small.script(full)
     done = [progress.done for progress in small.notes.updates]
     assert small.notes.updates[-1].done == 4
     assert done == sorted(done)
     assert small.notes.updates[-1].best == (0.4, 0)
 
 
+def test_a_trial_that_was_recorded_and_never_run_is_run(world: Callable[..., World]) -> None:
+    small = world(scheduler="hyperband", fidelity={"max": 9}, budget={"trials": 5})
+    small.crash_at = ("start", 0)
+    small.simulate()
+    assert State.PENDING in small.states
+    small.simulate()
+    assert small.ended is None
+    assert all(trial.attempts for trial in small.trials)
+
+
 def test_a_fixed_plan_runs_in_full_whatever_it_reports(world: Callable[..., World]) -> None:
     small = world(scheduler="asha")
-    ledger = small.fakes.FragileLedger(small.store)
-    executor = small.fakes.ScriptedExecutor(full, small.clock, capacity=2)
-    requests = [Request(Phase.REPLICATE, Config({"x": 0.5}), seed, seed, 7) for seed in (1, 2, 3)]
-    small.controller(ledger, small.record(ledger), executor).run(FixedPlan(Phase.REPLICATE, requests), [], [])
-    assert [(trial.seed, trial.split, trial.parent) for trial in small.trials] == [(1, 1, 7), (2, 2, 7), (3, 3, 7)]
+    requests = [Request(Phase.REPLICATE, Config({"x": 0.5}), seed, seed) for seed in (1, 2, 3)]
+    work_off(small, FixedPlan(Phase.REPLICATE, requests), capacity=2)
+    assert [(trial.seed, trial.split, trial.parent) for trial in small.trials] == [(n, n, None) for n in (1, 2, 3)]
     assert small.states == [State.COMPLETE] * 3
     assert small.notes.updates[-1].best is None
 
 
 def test_a_test_trial_goes_on_from_the_checkpoint_of_its_model(world: Callable[..., World], tmp_path: Path) -> None:
     small = world()
-    ledger = small.fakes.FragileLedger(small.store)
+    ledger = Ledger(tmp_path, create=True)
     record = small.record(ledger)
     config = Config({"x": 0.5})
     ledger.add_trial(record, Trial(0, Phase.REPLICATE, State.COMPLETE, config, 1, 1))
     ledger.add_report(record, 0, Report(3, {"score": 1.0}, 0.0, 0, str(tmp_path)))
     for attempt in range(2):  # a second driver finds it again
-        executor = small.fakes.ScriptedExecutor(lambda spec, attempt: [], small.clock)
         request = Request(Phase.TEST, config, 1, 1, parent=0)
-        small.controller(ledger, record, executor).run(FixedPlan(Phase.TEST, [request]), [], [])
-        (spec,) = executor.specs
-        assert (spec.number, spec.first_step, spec.checkpoint, spec.open_test) == (attempt + 1, 3, str(tmp_path), True)
+        (spec,) = work_off(small, FixedPlan(Phase.TEST, [request]), lambda spec, attempt: []).specs
+        assert (spec.number, spec.restore, spec.open_test) == (attempt + 1, ((3, str(tmp_path)),), True)
 
 
 def test_the_seconds_of_a_trial_survive_the_kill_of_the_driver(world: Callable[..., World]) -> None:
-    small = world()
-    ledger = small.fakes.FragileLedger(small.store)
-    record = small.record(ledger)
-    ledger.add_trial(record, Trial(0, Phase.SEARCH, State.RUNNING, Config({"x": 0.5}), 1, 0))
-    ledger.add_report(record, 0, Report(1, {"score": 1.0}, 0.0, 0, seconds=2.5))
-    ledger.add_report(record, 0, Report(2, {"score": 1.0}, 0.0, 1, seconds=4.0))
-    assert ledger.trial(record, 0).seconds == 4.0
-
-
-def test_a_plan_hears_of_a_report_only_when_it_is_recorded(world: Callable[..., World]) -> None:
-    small = world()
-    ledger = small.fakes.FragileLedger(small.store)
-    record = small.record(ledger)
-    seen: list[bool] = []
-
-    class Watching(FixedPlan):
-        def on_report(self, trial: Trial, report: Report) -> Decision:
-            seen.append(report in ledger.trial(record, trial.number).reports)
-            return super().on_report(trial, report)
-
-    executor = small.fakes.ScriptedExecutor(full, small.clock)
-    request = Request(Phase.REPLICATE, Config({"x": 0.5}), 1, 1, None)
-    small.controller(ledger, record, executor).run(Watching(Phase.REPLICATE, [request]), [], [])
-    assert seen
-    assert all(seen)
+    small = world(budget={"trials": 1})
+    small.crash_at = ("resume", 0)
+    small.simulate(lambda spec, step: ({"score": 1.0}, 2.5))
+    assert small.trials[0].seconds == 2.5
+    small.simulate(lambda spec, step: ({"score": 1.0}, 2.0))
+    assert small.trials[0].seconds == 8.5
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -392,6 +372,7 @@ def test_a_trial_with_other_data_fails(tmp_path: Path, workers: int) -> None:
         "name": "moved",
         "objectives": [{"metric": "score", "goal": "maximize"}],
         "parameters": {"x": [0.5, 1.0, 2.0]},
+        "searcher": "random",
         "budget": {"trials": 3},
         "leaderboard": {"seeds": 2},
     }
@@ -413,6 +394,7 @@ def test_a_function_that_never_ends_is_repeated_as_far_as_the_search_went(tmp_pa
         "name": "endless",
         "objectives": [{"metric": "score", "goal": "maximize"}],
         "parameters": {"x": [0.5]},
+        "searcher": "random",
         "budget": {"time": "1s"},
         "leaderboard": {"seeds": 2},
     }

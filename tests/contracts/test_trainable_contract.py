@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
-from assay.trainables import Cause, Failed, Finished, Reported, Session, Trainable, TrialHandle, TrialSpec
+from assay.trainables import (
+    Cause,
+    CheckpointStore,
+    Event,
+    Failed,
+    Finished,
+    Reported,
+    Session,
+    Trainable,
+    TrialHandle,
+    TrialSpec,
+)
 
 
 @dataclass
@@ -141,6 +154,19 @@ def start(request: pytest.FixtureRequest) -> Callable[..., Session]:
         return Session(trainable, TrialSpec(7, {"lr": 0.1}, metric="loss", **spec))
 
     return begin
+
+
+@pytest.fixture
+def after_4(tmp_path: Path) -> str:
+    """A checkpoint of the fourth step."""
+    store = CheckpointStore(str(tmp_path))
+    return store.commit(store.stage(), "step-000004-0-1")
+
+
+def steps_of(events: Sequence[Event]) -> list[int]:
+    """The steps of events that have to be reports."""
+    assert all(isinstance(event, Reported) for event in events)
+    return [event.step for event in events if isinstance(event, Reported)]
 
 
 def test_reports_then_the_end(start: Callable[..., Session]) -> None:
@@ -305,13 +331,56 @@ def test_going_on_after_a_bad_report(start: Callable[..., Session]) -> None:
     assert event.reason.startswith("metric 'loss' is None")
 
 
-def test_steps_are_counted_from_the_checkpoint(start: Callable[..., Session]) -> None:
-    session = start(Script(STEPS), first_step=4)
+def test_steps_are_counted_from_the_checkpoint(start: Callable[..., Session], after_4: str) -> None:
+    session = start(Script(STEPS), restore=((4, after_4),))
     event = session.advance()
     assert isinstance(event, Reported)
     assert event.step == 5
     session.stop()
 
 
-def test_a_trial_resumed_after_its_last_step_finishes(start: Callable[..., Session]) -> None:
-    assert isinstance(start(Script([]), first_step=4).advance(), Finished)
+def test_a_trial_resumed_after_its_last_step_finishes(start: Callable[..., Session], after_4: str) -> None:
+    assert isinstance(start(Script([]), restore=((4, after_4),)).advance(), Finished)
+
+
+def test_a_batch_ends_where_a_decision_is_due(start: Callable[..., Session]) -> None:
+    script = Script(STEPS)
+    session = start(script)
+    assert steps_of(session.run(until=2)) == [1, 2]
+    assert script.log == ["started 0.1"]
+    events = session.run(until=None)
+    assert steps_of(events[:-1]) == [3]
+    assert isinstance(events[-1], Finished)
+    assert script.log == ["started 0.1", "left"]
+    assert session.run(until=None) == (events[-1],)
+
+
+def test_a_failure_ends_a_batch_and_leaves_the_reports_before_it(start: Callable[..., Session]) -> None:
+    session = start(Script(STEPS[:2], ValueError("bad")))
+    events = session.run()
+    assert steps_of(events[:-1]) == [1, 2]
+    assert isinstance(events[-1], Failed)
+    assert events[-1].reason.startswith("ValueError: bad (test_trainable_contract.py:")
+    assert session.run() == (events[-1],)
+
+
+def test_a_bad_report_ends_a_batch(start: Callable[..., Session]) -> None:
+    script = Script([STEPS[0], {"loss": None}, STEPS[2]])
+    events = start(script).run()
+    assert [type(event) for event in events] == [Reported, Failed]
+    assert script.log == ["started 0.1", "left"]
+
+
+def test_interrupt_passes_out_of_a_batch(start: Callable[..., Session]) -> None:
+    session = start(Script(STEPS[:1], KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        session.run()
+
+
+@pytest.mark.parametrize("error", [MemoryError("no more"), torch.OutOfMemoryError("no more")], ids=repr)
+def test_memory_that_is_used_up_is_a_cause_of_its_own(start: Callable[..., Session], error: Exception) -> None:
+    events = start(Script(STEPS[:1], error)).run()
+    assert isinstance(events[-1], Failed)
+    assert events[-1].cause is Cause.MEMORY
+    assert events[-1].reason.startswith(f"{type(error).__name__}: no more (test_trainable_contract.py:")
+    assert "Traceback" in events[-1].detail

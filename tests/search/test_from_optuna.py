@@ -262,9 +262,18 @@ def test_storages_that_are_none(tmp_path: Path) -> None:
     other.execute("create table t (x)")
     other.close()
     before = (tmp_path / "other.db").read_bytes()
-    with pytest.raises(UsageError, match=r"other.db: cannot be opened as a storage of Optuna: no such table"):
+    with pytest.raises(UsageError, match=r"other.db: cannot be read as a storage of Optuna: no such table"):
         read_optuna(tmp_path / "other.db")
     assert (tmp_path / "other.db").read_bytes() == before
+
+
+def test_a_damaged_database(file: Path) -> None:
+    make(file).add_trial(tried())
+    content = file.read_bytes()
+    for damaged in (content[:100], content[:8192] + bytes(len(content) - 8192)):
+        file.write_bytes(damaged)
+        with pytest.raises(UsageError, match="cannot be read as a storage of Optuna: "):
+            read_optuna(file)
 
 
 def test_a_password_is_never_shown() -> None:

@@ -117,8 +117,8 @@ def test_whole_numbers_switch_from_a_value_on() -> None:
 def test_no_reason_for_what_is_missing() -> None:
     [line] = refusal({"n": 1, "x": 1}, {"n": 2, "x": 2, "u": 1}, {"n": 3, "x": 3})
     assert line == (
-        "u: 2 of 3 trials lack it, and no other parameter tells which: leave it out with --drop u, or say when it is "
-        "used in a sweep file, and give that with --sweep FILE"
+        "u: 2 of 3 trials lack it, and no other parameter tells which: leave it out with --drop u, or describe it in a "
+        "sweep file (`when`, or null as a choice) and give that with --sweep FILE"
     )
 
 

@@ -84,12 +84,16 @@ def test_a_user_without_rights(postgres: PostgresServer) -> None:
     postgres.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO guest", name)
     guest = Ledger(postgres.url(name, "guest"))
     assert guest.sweep("hello").name == "hello"
-    with pytest.raises(UsageError, match="permission denied for table sweeps.*GRANT"):
+    with pytest.raises(UsageError, match=r"permission denied for table sweeps.*GRANT"):
         guest.wish("hello", "stop")
 
 
-def test_an_encoding_that_does_not_hold_all_text(postgres: PostgresServer) -> None:
+def test_encodings(postgres: PostgresServer) -> None:
     name = postgres.new_database("ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'")
+    ledger = Ledger(postgres.url(name), create=True)
+    record = ledger.create_sweep(sweep(), "/home/ü 🚀")
+    assert Ledger(postgres.url(name)).sweeps() == [record]
+    name = postgres.new_database("ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'")
     refused(UsageError, postgres.url(name), "make it with createdb --encoding UTF8 --template template0")
 
 
@@ -117,7 +121,7 @@ def test_a_store_is_not_made_by_looking(postgres: PostgresServer, tmp_path: Path
 
 def test_files_that_cannot_be_made(postgres: PostgresServer, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UsageError, match="cannot be opened as a ledger: .*/file/deep"):
+    with pytest.raises(UsageError, match=r"cannot be opened as a ledger: .*/file/deep"):
         Ledger(postgres.new_store(tmp_path / "file" / "deep"), create=True)
 
 
@@ -136,6 +140,7 @@ def test_a_lost_connection(postgres: PostgresServer, tmp_path: Path) -> None:
     assert ledger.trial(record, 0).reports == ()
     journal.commit()
     assert ledger.trial(record, 0).reports == (report(1),)
+    ledger.close()
 
 
 def test_a_server_that_was_started_again(postgres: PostgresServer, tmp_path: Path) -> None:

@@ -79,12 +79,10 @@ def test_the_seed_decides_everything(optimizer: str) -> None:
 def test_a_resumed_run_is_the_uninterrupted_run(tmp_path: Path, optimizer: str) -> None:
     spec = dataclasses.replace(SPEC, config={**SMALL, "optimizer": optimizer}, max_steps=4)
     whole, whole_end = run(spec)
-    first, _ = run(dataclasses.replace(spec, folder=str(tmp_path)), steps=2)
+    first, _ = run(dataclasses.replace(spec, checkpoints=str(tmp_path)), steps=2)
     torch.rand(7)
-    resumed = dataclasses.replace(
-        spec, folder=str(tmp_path), first_step=first[-1].step, checkpoint=first[-1].checkpoint
-    )
-    second, end = run(resumed)
+    restore = ((first[-1].step, str(first[-1].checkpoint)),)
+    second, end = run(dataclasses.replace(spec, checkpoints=str(tmp_path), restore=restore, attempt=2))
     assert [report.step for report in first + second] == [1, 2, 3, 4]
     assert metrics(first + second) == metrics(whole)
     np.testing.assert_array_equal(end.predictions["validation"].values, whole_end.predictions["validation"].values)

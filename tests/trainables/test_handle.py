@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import gc
-import subprocess
-import sys
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,149 +23,21 @@ SPEC = TrialSpec(1, {}, metric="loss")
 
 
 def test_what_the_trial_knows() -> None:
-    handle = TrialHandle(TrialSpec(4, {}, "loss", seed=5, split_id=6, max_steps=7, checkpoint="/x"))
+    handle = TrialHandle(TrialSpec(4, {}, "loss", seed=5, split_id=6, max_steps=7, rank=1, world_size=2), Path("/x"))
     assert (handle.number, handle.seed, handle.max_steps, handle.checkpoint) == (4, 5, 7, Path("/x"))
+    assert (handle.rank, handle.world_size) == (1, 2)
     assert not handle.resplit
     assert handle.split_id == 6
     assert handle.resplit, "who asks for the split id splits by it"
 
 
 def test_steps_still_to_train() -> None:
-    assert list(TrialHandle(TrialSpec(1, {}, "loss", max_steps=3)).steps()) == [0, 1, 2]
-    assert list(TrialHandle(TrialSpec(1, {}, "loss", max_steps=3, first_step=2)).steps()) == [2]
-    assert list(TrialHandle(TrialSpec(1, {}, "loss", max_steps=3, first_step=3)).steps()) == []
+    spec = dataclasses.replace(SPEC, max_steps=3)
+    assert list(TrialHandle(spec).steps()) == [0, 1, 2]
+    assert list(TrialHandle(spec, first_step=2).steps()) == [2]
+    assert list(TrialHandle(spec, first_step=3).steps()) == []
     with pytest.raises(TrainableError, match="needs the length of a full run: add `fidelity"):
         TrialHandle(SPEC).steps()
-
-
-# Checkpoints
-
-
-def checkpointed(folder: Path) -> TrialHandle:
-    return TrialHandle(TrialSpec(1, {}, "loss", folder=str(folder)))
-
-
-def write(text: str) -> Callable[[Path], None]:
-    def into(folder: Path) -> None:
-        assert list(folder.iterdir()) == []
-        (folder / "state").write_text(text)
-
-    return into
-
-
-def save(handle: TrialHandle, step: int, text: str = "x") -> str | None:
-    handle.save_checkpoint(write(text))
-    return handle.commit_checkpoint(step)
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
-
-
-def test_without_a_folder_nothing_is_written() -> None:
-    handle = TrialHandle(SPEC)
-    handle.save_checkpoint(lambda folder: pytest.fail("called"))
-    assert handle.commit_checkpoint(1) is None
-
-
-def test_a_step_without_a_checkpoint(tmp_path: Path) -> None:
-    handle = checkpointed(tmp_path)
-    save(handle, 1)
-    assert handle.commit_checkpoint(2) is None
-    assert names(tmp_path) == ["step-000001"]
-
-
-def test_the_newest_two_are_kept(tmp_path: Path) -> None:
-    handle = checkpointed(tmp_path)
-    for step in (1, 2, 5, 9, 10):
-        folder = save(handle, step)
-        assert folder == str(tmp_path / f"step-{step:06d}")
-    assert names(tmp_path) == ["step-000009", "step-000010"]
-
-
-def test_the_last_call_before_the_report_counts(tmp_path: Path) -> None:
-    handle = checkpointed(tmp_path)
-    handle.save_checkpoint(write("first"))
-    save(handle, 1, "second")
-    assert names(tmp_path) == ["step-000001"]
-    assert (tmp_path / "step-000001" / "state").read_text() == "second"
-
-
-def test_doing_a_step_again_replaces_its_folder(tmp_path: Path) -> None:
-    save(checkpointed(tmp_path), 1)
-    again = checkpointed(tmp_path)
-    (tmp_path / "step-000001" / "left over").touch()
-    save(again, 1, "again")
-    assert names(tmp_path) == ["step-000001"]
-    assert names(tmp_path / "step-000001") == ["state"]
-    assert (tmp_path / "step-000001" / "state").read_text() == "again"
-
-
-def test_a_fresh_start_keeps_its_own_checkpoints_and_not_the_old_ones(tmp_path: Path) -> None:
-    old = checkpointed(tmp_path)
-    for step in (8, 9):
-        save(old, step, "old")
-    fresh = checkpointed(tmp_path)
-    for step in (1, 2):
-        folder = save(fresh, step)
-        assert folder is not None
-        assert Path(folder, "state").read_text() == "x"
-    assert names(tmp_path) == ["step-000001", "step-000002"]
-
-
-def test_a_checkpoint_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
-    def fail(folder: Path) -> None:
-        (folder / "half").touch()
-        raise OSError("disk full")
-
-    handle = checkpointed(tmp_path)
-    save(handle, 1)
-    with pytest.raises(OSError, match="disk full"):
-        handle.save_checkpoint(fail)
-    assert handle.commit_checkpoint(2) is None
-    assert names(tmp_path) == ["step-000001"]
-
-
-@pytest.mark.parametrize("end", ["stop", "abandon", "bad report"])
-def test_a_checkpoint_that_no_report_followed_is_dropped(tmp_path: Path, end: str) -> None:
-    def train(config: dict[str, Any], trial: TrialHandle) -> Iterator[Any]:
-        trial.save_checkpoint(write("1"))
-        yield {"loss": 1.0}
-        try:
-            trial.save_checkpoint(write("2"))
-            yield {"loss": None}
-        finally:
-            trial.save_checkpoint(write("3"))
-
-    session = Session(train, dataclasses.replace(SPEC, folder=str(tmp_path)))
-    assert isinstance(session.advance(), Reported)
-    {"stop": session.stop, "abandon": session.abandon, "bad report": session.advance}[end]()
-    assert names(tmp_path) == ["step-000001"]
-    assert (tmp_path / "step-000001" / "state").read_text() == "1"
-
-
-_DIES_BEFORE_THE_REPORT = """
-import os, sys
-from assay.trainables import TrialHandle, TrialSpec
-
-handle = TrialHandle(TrialSpec(1, {}, "loss", folder=sys.argv[1]))
-handle.save_checkpoint(lambda folder: (folder / "state").write_text("whole"))
-handle.commit_checkpoint(1)
-handle.save_checkpoint(lambda folder: (folder / "state").write_text("too late"))
-os.kill(os.getpid(), 9)
-"""
-
-
-@pytest.mark.faults
-def test_a_kill_before_the_report_leaves_the_previous_checkpoint(tmp_path: Path) -> None:
-    process = subprocess.run([sys.executable, "-c", _DIES_BEFORE_THE_REPORT, str(tmp_path)], check=False)
-    assert process.returncode == -9
-    steps = [name for name in names(tmp_path) if name.startswith("step-")]
-    assert steps == ["step-000001"]
-    assert (tmp_path / "step-000001" / "state").read_text() == "whole"
-
-    save(checkpointed(tmp_path), 2)
-    assert names(tmp_path) == ["step-000001", "step-000002"], "what the killed run left is removed"
 
 
 # The seal. Row i of the inputs holds MARK + i, so that a test row is found in whatever form it is kept.

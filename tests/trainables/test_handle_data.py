@@ -57,16 +57,3 @@ def test_a_session_tells_the_id_and_fails_a_trial_with_other_data() -> None:
     second = Session(ref.load(), replace(SPEC, config={"same": False}, data_id=finished.data_id)).advance()
     assert isinstance(second, Failed)
     assert "load the same data in the same order" in second.reason
-
-
-def test_a_checkpoint_that_is_not_on_this_machine_means_a_fresh_start(tmp_path: object) -> None:
-    seen = []
-
-    def train(config: dict[str, object], trial: TrialHandle) -> None:
-        seen.append((trial.checkpoint, list(trial.steps())))
-        trial.report(score=1.0)
-
-    spec = replace(SPEC, max_steps=3, first_step=2, checkpoint=f"{tmp_path}/gone")
-    event = Session(train, spec).advance()
-    assert seen == [(None, [0, 1, 2])]
-    assert getattr(event, "step", None) == 1

@@ -8,7 +8,6 @@ import queue
 import random
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -356,37 +355,3 @@ def test_an_error_of_assay_comes_without_a_place() -> None:
     event = failed(train)
     assert (event.cause, event.reason) == (Cause.EXCEPTION, "as written")
     assert "in train" in event.detail
-
-
-@pytest.mark.parametrize("plain", [False, True])
-def test_resume_goes_on_where_the_checkpoint_was(tmp_path: Path, plain: bool) -> None:
-    def steps(trial: TrialHandle) -> Iterator[dict[str, float]]:
-        total = int((trial.checkpoint / "total").read_text()) if trial.checkpoint else 0
-        for step in trial.steps():
-            total += step
-            trial.save_checkpoint(lambda folder, total=total: (folder / "total").write_text(str(total)))
-            yield {"loss": float(total)}
-
-    def generate(config: dict[str, Any], trial: TrialHandle) -> Iterator[Any]:
-        yield from steps(trial)
-
-    def train(config: dict[str, Any], trial: TrialHandle) -> None:
-        for metrics in steps(trial):
-            trial.report(metrics)
-
-    def run(first: int, checkpoint: str | None, count: int) -> list[Reported]:
-        spec = TrialSpec(1, {}, "loss", max_steps=5, first_step=first, checkpoint=checkpoint, folder=str(tmp_path))
-        running = Session(train if plain else generate, spec)
-        events = [running.advance() for _ in range(count)]
-        running.abandon()
-        return [event for event in events if isinstance(event, Reported)]
-
-    before = run(0, None, 3)
-    after = run(before[-1].step, before[-1].checkpoint, 3)
-    assert [(event.step, event.metrics["loss"]) for event in before + after] == [
-        (1, 0),
-        (2, 1),
-        (3, 3),
-        (4, 6),
-        (5, 10),
-    ]

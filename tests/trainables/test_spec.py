@@ -14,8 +14,8 @@ from assay.trainables import Cause, Failed, Finished, Predictions, Reported, Tri
 
 PREDICTIONS = Predictions(np.zeros(2, dtype=np.float32), np.zeros(2))
 RECORDS = [
-    TrialSpec(1, {"lr": 0.1}, "loss"),
-    Reported(1, 2, {"loss": 0.5}, 0.1, "/checkpoints/step-000002"),
+    TrialSpec(1, {"lr": 0.1}, "loss", restore=((2, "/checkpoints/step-000002-0-1"),), rank=1, world_size=2),
+    Reported(1, 2, {"loss": 0.5}, 0.1, "/checkpoints/step-000002-0-1"),
     Failed(1, Cause.STUCK, "did not return"),
 ]
 
@@ -36,4 +36,11 @@ def test_predictions_travel() -> None:
 def test_a_search_trial_is_the_default() -> None:
     spec = TrialSpec(1, {}, "loss")
     assert not spec.open_test
-    assert (spec.split_id, spec.first_step, spec.checkpoint, spec.folder) == (0, 0, None, None)
+    assert (spec.split_id, spec.restore, spec.must_restore) == (0, (), False)
+    assert (spec.checkpoints, spec.save_every, spec.folder) == (None, 1, None)
+    assert (spec.segment, spec.attempt) == (0, 1)
+    assert (spec.rank, spec.world_size) == (0, 1)
+
+
+def test_causes_are_plain_words() -> None:
+    assert json.dumps(list(Cause)) == ('["exception", "metric", "stuck", "out of memory", "timeout", "worker lost"]')
