@@ -9,12 +9,12 @@ READY := $(VENV)/.ready
 DEMO := demo-results
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types unit format build clean
+.PHONY: help postgres setup demo test lint types unit format build clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
 
-setup: $(READY)  ## make the environment (.venv), about 90 seconds
+setup: $(READY) postgres  ## make the environment (.venv), about 90 seconds
 
 # torch first, so that no other package brings in a different build of it.
 $(READY): pyproject.toml constraints.txt
@@ -25,6 +25,14 @@ $(READY): pyproject.toml constraints.txt
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	@mkdir -p .types && ln -sfn .. .types/assay
 	@touch $(READY)
+
+# A server for the tests of shared stores; they are skipped where there is none.
+INITDB := $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) $(shell command -v initdb))
+
+postgres:
+	@test -n "$(INITDB)" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql >/dev/null; } || \
+	  echo "no PostgreSQL server: the tests that need one are skipped"
 
 demo: $(READY)  ## a real sweep on two Ray workers, leaderboard, report, export, and training with the exported config
 	$(BIN)/assay run examples/digits.yaml --new --workers 2 --store $(DEMO)
@@ -40,7 +48,7 @@ lint: $(READY)  ## ruff: rules and format
 types: $(READY)  ## mypy, strict
 	$(BIN)/mypy
 
-unit: $(READY)  ## all tests
+unit: $(READY) postgres  ## all tests
 	$(BIN)/python -m pytest
 
 format: $(READY)  ## write the format that lint wants

@@ -27,6 +27,7 @@ class Budget:
         self._spent: dict[int, float] = {}  # seconds, by trial that is not over
         self._seconds = 0.0
         self._best: float | None = None
+        self._best_of: int | None = None  # the trial
         self._since_best = 0
         self._scored = False
         self._ended = self._failed = 0
@@ -46,7 +47,7 @@ class Budget:
         self._spent[number] = report.seconds
         score = self._objective.score(value)
         if self._best is None or score > self._best:
-            self._best, self._since_best = score, 0
+            self._best, self._best_of, self._since_best = score, number, 0
         if self._target is not None and score >= self._objective.score(self._target):
             self._end(f"trial {number} reached the target {self._target:g}")
         self.look(report.elapsed)
@@ -56,10 +57,10 @@ class Budget:
         """A trial is over."""
         self._seconds += max(0.0, trial.seconds - self._spent.pop(trial.number, 0.0))
         self._ended += 1
-        self._since_best += 1
+        self._since_best += trial.number != self._best_of
         self._failed += trial.state is State.FAILED
         patience = self._limits.patience
-        if patience is not None and self._since_best > patience:
+        if patience is not None and self._since_best >= patience:
             self._end(f"the last {patience} trials brought nothing better")
         self._look_at_costs()
         self._look_at_failures()

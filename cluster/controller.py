@@ -159,9 +159,8 @@ class Controller:
 
     def requeue(self, plan: Plan, trial: Trial) -> None:
         """Record that an interrupted trial has lost its place."""
-        self._journal.event(JournalEvent(self.tick(), EventKind.LOST, trial.number, {"cause": "interrupted"}))
+        self._lose(plan, trial.number, "interrupted")
         self._journal.commit(force=True)
-        plan.on_lost(trial.number)
 
     def _round(self, events: Sequence[Event]) -> None:
         heard: dict[int, None] = {}
@@ -186,7 +185,13 @@ class Controller:
     def _busy(self) -> bool:
         if self._running:
             return True
-        return self._may_start() and (self._executor.capacity == 0 or self._plan.thinking or bool(self._alone))
+        return self._may_start() and (self._lacks_places() or self._plan.thinking or bool(self._alone))
+
+    def _lacks_places(self) -> bool:
+        """Whether there is something to run, and no worker at present."""
+        total = self._plan.total
+        left = bool(self._open) or total is None or self._counts.total() < total
+        return left and self._executor.capacity == 0
 
     def _timeout(self) -> float:
         return _THINKING_SECONDS if self._plan.thinking and len(self._running) < self._limit() else _POLL_SECONDS
@@ -210,8 +215,9 @@ class Controller:
                 self._start(self._open[found])
         if not self._running and limit and self._alone and not self._plan.thinking:
             self._lone = self._alone.popleft()
-            self._plan.on_lost(self._lone)
-            self._start(self._open[self._lone])
+            self._lose(self._plan, self._lone, Cause.MEMORY)
+            if self._plan.next(self) == self._lone:
+                self._start(self._open[self._lone])
 
     def _may_start(self) -> bool:
         wish = self._wish()
@@ -376,11 +382,10 @@ class Controller:
             self._observer.message(f"trial {trial.number}: {event.reason}; starting it again")
             trial.ending, trial.stop_sent = None, False
             self._leave(trial, paused=False)
-            self._journal.event(JournalEvent(self.tick(), EventKind.LOST, trial.number, {"cause": event.cause}))
             if trial.out_of_memory:
                 self._alone.append(trial.number)
             else:
-                self._plan.on_lost(trial.number)
+                self._lose(self._plan, trial.number, event.cause)
             return
         state = trial.ending or State.FAILED
         if state is State.FAILED:
@@ -429,6 +434,11 @@ class Controller:
                 self._give_up(trial, text, Cause.TIMEOUT)
 
     # Waiting trials
+
+    def _lose(self, plan: Plan, number: int, cause: str) -> None:
+        """A trial that lost its place waits for another."""
+        self._journal.event(JournalEvent(self.tick(), EventKind.LOST, number, {"cause": cause}))
+        plan.on_lost(number)
 
     def _leave(self, trial: OpenTrial, *, paused: bool) -> None:
         """A trial makes room; it is to be gone on with later."""

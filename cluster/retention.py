@@ -101,7 +101,7 @@ class _Remover:
     """Deletes in a thread of its own: a slow file system must not hold up decisions."""
 
     def __init__(self) -> None:
-        self._jobs: queue.SimpleQueue[tuple[str, list[str]] | threading.Event] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[str, list[str]] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def remove(self, root: str, places: list[str]) -> None:
@@ -112,16 +112,12 @@ class _Remover:
 
     def flush(self) -> None:
         if self._thread is not None:
-            done = threading.Event()
-            self._jobs.put(done)
-            done.wait()
+            self._jobs.put(None)
+            self._thread.join()
+            self._thread = None
 
     def _work(self) -> None:
-        while True:
-            job = self._jobs.get()
-            if isinstance(job, threading.Event):
-                job.set()
-                continue
+        while (job := self._jobs.get()) is not None:
             root, places = job
             try:
                 CheckpointStore(root).remove(places)

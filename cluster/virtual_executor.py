@@ -14,7 +14,7 @@ from ..spaces import ClusterError
 from ..trainables import Cause, Event, Failed, Finished, Reported, TrialSpec
 
 Curve = Callable[[TrialSpec, int], tuple[dict[str, Any], float]]
-"""Metrics of a step (counted from 1) of a trial, and the seconds that the step takes."""
+"""Metrics of a step (counted from 1) of a trial, and the seconds that the step takes; infinite: it hangs."""
 
 
 @dataclass(frozen=True)
@@ -178,15 +178,15 @@ class VirtualExecutor:
         if fault.node in self._places:
             places = self._places.pop(fault.node)
             self._free.pop(fault.node)
-            if math.isfinite(fault.repair):
-                self._push(self._now + fault.repair, lambda: self._repair(fault.node, places))
+            self._push(self._now + fault.repair, lambda: self._repair(fault.node, places))
 
     def _repair(self, node: int | None, places: int) -> None:
         if node is not None:
             self._places[node] = self._free[node] = places
 
     def _push(self, at: float, happen: Callable[[], Event | None]) -> None:
-        heapq.heappush(self._heap, (at, next(self._sequence), happen))
+        if math.isfinite(at):  # else it never happens
+            heapq.heappush(self._heap, (at, next(self._sequence), happen))
 
 
 @dataclass(eq=False)

@@ -21,6 +21,8 @@ class Wish(StrEnum):
 class Wishes:
     """Wishes of this process, which go first, and those that another one left in the ledger.
 
+    A pause or cancel cannot be taken back: trials have made room because of it.
+
     Args:
         here: whether this process was told to stop.
         recorded: reads the ledger; called once a second at most.
@@ -39,5 +41,7 @@ class Wishes:
             return Wish.PAUSE
         if self._clock() - self._looked >= _POLL_SECONDS:
             self._looked = self._clock()
-            self._last = Wish(self._recorded())
+            wished = Wish(self._recorded())
+            if self._last not in (Wish.PAUSE, Wish.CANCEL) or wished is Wish.CANCEL:
+                self._last = wished
         return self._last

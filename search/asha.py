@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -43,21 +43,24 @@ class AshaOptions(HalvingOptions):
             raise SpaceError([Problem(("scheduler", "brackets"), text)])
 
     def build(self, space: Space, objective: Objective, fidelity: Fidelity | None, seed: int) -> Scheduler:
+        from .tune_scheduler import TuneScheduler
+
+        granted = self.require(fidelity)
+        unmodified = self.tune_scheduler(space, objective, granted)
+        return TuneScheduler(unmodified, seed, horizon=next_of(self.rungs(granted)))
+
+    def tune_scheduler(self, space: Space, objective: Objective, fidelity: Fidelity) -> Any:
+        """Ray Tune's object."""
         from ray.tune.schedulers import AsyncHyperBandScheduler
 
         from .tune_scheduler import TuneScheduler, tune_mode
 
-        granted = self.require(fidelity)
-        return TuneScheduler(
-            AsyncHyperBandScheduler(
-                time_attr=TuneScheduler.TIME,
-                metric=TuneScheduler.METRIC,
-                mode=tune_mode(objective),
-                max_t=granted.max,
-                grace_period=self.grace_of(granted),
-                reduction_factor=self.eta,
-                brackets=self.brackets,
-            ),
-            seed,
-            horizon=next_of(self.rungs(granted)),
+        return AsyncHyperBandScheduler(
+            time_attr=TuneScheduler.TIME,
+            metric=TuneScheduler.METRIC,
+            mode=tune_mode(objective),
+            max_t=fidelity.max,
+            grace_period=self.grace_of(fidelity),
+            reduction_factor=self.eta,
+            brackets=self.brackets,
         )

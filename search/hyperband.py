@@ -44,24 +44,29 @@ class HyperBandOptions(SchedulerOptions):
             raise SpaceError([Problem(("fidelity", "max"), text)])
 
     def build(self, space: Space, objective: Objective, fidelity: Fidelity | None, seed: int) -> Scheduler:
-        from .tune_scheduler import TuneScheduler, tune_mode
+        from .tune_scheduler import TuneScheduler
 
         granted = self.require(fidelity)
-        words = {
-            "time_attr": TuneScheduler.TIME,
-            "metric": TuneScheduler.METRIC,
-            "mode": tune_mode(objective),
-            "max_t": granted.max,
-            "reduction_factor": self.eta,
-        }
         room = _Room(_bracket_sizes(granted, self.eta, self.largest_first))
-        return TuneScheduler(self.scheduler(words), seed, sees_all=True, room=room)
+        return TuneScheduler(self.tune_scheduler(space, objective, granted), seed, sees_all=True, room=room)
 
-    def scheduler(self, words: dict[str, Any]) -> Any:
+    def tune_scheduler(self, space: Space, objective: Objective, fidelity: Fidelity) -> Any:
         """Ray Tune's object."""
+        from .tune_scheduler import TuneScheduler, tune_mode
+
+        return self.tune_class()(
+            time_attr=TuneScheduler.TIME,
+            metric=TuneScheduler.METRIC,
+            mode=tune_mode(objective),
+            max_t=fidelity.max,
+            reduction_factor=self.eta,
+        )
+
+    def tune_class(self) -> Any:
+        """Ray Tune's class."""
         from ray.tune.schedulers import HyperBandScheduler
 
-        return HyperBandScheduler(**words)
+        return HyperBandScheduler
 
 
 class BohbOptions(HyperBandOptions):
@@ -73,10 +78,10 @@ class BohbOptions(HyperBandOptions):
     type: Literal["bohb"] = "bohb"
     largest_first: ClassVar[bool] = True
 
-    def scheduler(self, words: dict[str, Any]) -> Any:
+    def tune_class(self) -> Any:
         from ray.tune.schedulers import HyperBandForBOHB
 
-        return HyperBandForBOHB(**words)
+        return HyperBandForBOHB
 
 
 class _Room:

@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from . import tables
+from .records import CHANGING, Artifact
 from .trial import Report, Segment, Trial
-
-if TYPE_CHECKING:
-    from .ledger import Artifact
-
-CHANGING = (
-    "state", "attempts", "reason", "detail", "seconds", "ended", "resplit", "testable", "data_id",
-)  # fmt: skip
-"""What of a trial is not known when it starts, beside its config."""
 
 _LAZY_ROWS = 5000
 _UPDATE = (

@@ -6,58 +6,24 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet, finalize
 
 import sqlalchemy as sa
 
-from ..spaces import Config, NotFoundError, SweepExistsError, UsageError, did_you_mean
+from ..spaces import NotFoundError, SweepExistsError, UsageError, did_you_mean
 from . import tables
 from .database import open_database, reading, writing
-from .journal import CHANGING, Event, EventKind, Journal
+from .journal import Event, EventKind, Journal
+from .records import Artifact, SweepRecord, read_report, read_segment, read_sweep_record, read_trial
 from .store import Place
 from .sweep import Sweep
 from .sweep_lock import Lock, ServerLock, SweepLock
-from .trial import Phase, Report, Segment, State, Trial
+from .trial import Phase, Report, Segment, Trial
 from .upgrade import no_sweeps, prepare
 
-
-@dataclass(frozen=True)
-class SweepRecord:
-    """A sweep in the ledger.
-
-    Args:
-        directory: folder of the sweep file, from which ``trainable`` is seen.
-        state: ``running``, ``stopped`` (resumable), ``finished`` or ``failed``. A driver that was killed leaves
-            ``running``.
-        note: what a person should know about the state.
-        created: seconds since the epoch.
-    """
-
-    id: int
-    sweep: Sweep
-    directory: str
-    state: str
-    note: str
-    created: float
-
-    @property
-    def name(self) -> str:
-        """The sweep's name in the store."""
-        return self.sweep.name
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """A file that belongs to a trial; ``path`` is relative to the store."""
-
-    trial: int
-    kind: str
-    path: str
-    sha256: str
-    bytes: int
+__all__ = ["Artifact", "Ledger", "SweepRecord"]
 
 
 class Ledger:
@@ -88,11 +54,16 @@ class Ledger:
             raise no_sweeps(self.place)
         try:
             if create:
-                self.store.mkdir(parents=True, exist_ok=True)
+                self._make_folders()
             self._open(create)
         except (OSError, sa.exc.DatabaseError) as error:
             cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
             raise UsageError(f"{self.place.file or self.place} cannot be opened as a ledger: {cause}") from error
+
+    def _make_folders(self) -> None:
+        self.store.mkdir(parents=True, exist_ok=True)
+        if self.place.file is not None:
+            self.place.file.parent.mkdir(parents=True, exist_ok=True)
 
     def _open(self, create: bool) -> None:
         self._engine = open_database(self.place)
@@ -113,11 +84,11 @@ class Ledger:
         """What the process holds that runs sweep ``name``.
 
         Raises:
-            UsageError: when the sweep's folder would be where the database is.
+            UsageError: when the sweep's folder would be where SQLite has a file.
         """
         if self.place.file is None:
             return ServerLock(self._engine, name)
-        if self.place.file.is_relative_to(self.store / name):
+        if self.place.file.parent == self.store and name.startswith(self.place.file.name):
             raise UsageError(f"{name!r} is the name of a file in {self.place}: choose another name for the sweep")
         return SweepLock(self.store / name)
 
@@ -163,7 +134,7 @@ class Ledger:
         """All sweeps, oldest first."""
         with self._reads.connect() as connection:
             rows = connection.execute(tables.sweeps.select().order_by(tables.sweeps.c.id)).all()
-        return [_sweep_record(row) for row in rows]
+        return [read_sweep_record(row) for row in rows]
 
     def sweep(self, name: str) -> SweepRecord:
         """The sweep called ``name``; ``@last`` is the newest.
@@ -176,7 +147,7 @@ class Ledger:
         with self._reads.connect() as connection:
             row = connection.execute(tables.sweeps.select().where(tables.sweeps.c.name == wanted)).first()
         if row is not None:
-            return _sweep_record(row)
+            return read_sweep_record(row)
         shown = f"; there are: {', '.join(names[-10:])}" if names else ""
         raise NotFoundError(f"no sweep {name!r} in {self.place}{did_you_mean(name, names)}{shown}")
 
@@ -262,11 +233,11 @@ class Ledger:
             reports = connection.execute(_parts(tables.reports, where).order_by(tables.reports.c.order)).all()
         segments_of: dict[int, list[Segment]] = defaultdict(list)
         for row in segments:
-            segments_of[row.number].append(_segment(row))
+            segments_of[row.number].append(read_segment(row))
         reports_of: dict[int, list[Report]] = defaultdict(list)
         for row in reports:
-            reports_of[row.number].append(_report(row))
-        return [_trial(row, tuple(segments_of[row.number]), tuple(reports_of[row.number])) for row in rows]
+            reports_of[row.number].append(read_report(row))
+        return [read_trial(row, tuple(segments_of[row.number]), tuple(reports_of[row.number])) for row in rows]
 
     def trial(self, record: SweepRecord, number: int) -> Trial:
         """One trial.
@@ -312,25 +283,3 @@ def _parts(table: sa.Table, of_trials: sa.ColumnElement[bool]) -> sa.Select[Any]
     """Rows of ``table`` that belong to the trials."""
     same = (table.c.sweep_id == tables.trials.c.sweep_id) & (table.c.number == tables.trials.c.number)
     return sa.select(table).join(tables.trials, same).where(of_trials)
-
-
-def _sweep_record(row: Any) -> SweepRecord:
-    return SweepRecord(row.id, Sweep.make(row.spec), row.directory, row.state, row.note, row.created)
-
-
-def _trial(row: Any, segments: tuple[Segment, ...], reports: tuple[Report, ...]) -> Trial:
-    plain = {name: getattr(row, name) for name in ("number", "seed", "split", "parent", "asked", "started", *CHANGING)}
-    # A driver that was killed recorded a trial's seconds only with its reports.
-    plain["seconds"] = max([row.seconds, *(report.seconds for report in reports)])
-    plain |= {"phase": Phase(row.phase), "state": State(row.state), "config": Config(row.config)}
-    return Trial(**plain, segments=segments, reports=reports)
-
-
-def _segment(row: Any) -> Segment:
-    return Segment(
-        row.index, Config(row.config), row.order, row.source, row.source_segment, row.first_step, row.checkpoint
-    )
-
-
-def _report(row: Any) -> Report:
-    return Report(row.step, row.metrics, row.elapsed, row.order, row.checkpoint, row.seconds, row.segment, row.decision)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -30,17 +30,21 @@ class MedianStoppingOptions(SchedulerOptions):
         return list(range(self.grace_of(fidelity), fidelity.max))
 
     def build(self, space: Space, objective: Objective, fidelity: Fidelity | None, seed: int) -> Scheduler:
+        from .tune_scheduler import TuneScheduler
+
+        return TuneScheduler(self.tune_scheduler(space, objective, self.require(fidelity)), seed)
+
+    def tune_scheduler(self, space: Space, objective: Objective, fidelity: Fidelity) -> Any:
+        """Ray Tune's object."""
         from ray.tune.schedulers import MedianStoppingRule
 
         from .tune_scheduler import TuneScheduler, tune_mode
 
-        granted = self.require(fidelity)
-        rule = MedianStoppingRule(
+        return MedianStoppingRule(
             time_attr=TuneScheduler.TIME,
             metric=TuneScheduler.METRIC,
             mode=tune_mode(objective),
-            grace_period=self.grace_of(granted),
+            grace_period=self.grace_of(fidelity),
             min_samples_required=self.samples,
             min_time_slice=math.inf,  # never pause a trial to see more of others: they run anyway
         )
-        return TuneScheduler(rule, seed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -16,6 +16,9 @@ from ..spaces.parameter import Parameter
 from .scheduler import Scheduler, SchedulerOptions
 
 _PERTURBATIONS = 10
+
+Codec = tuple[Callable[[Config], dict[str, Any]], Callable[[dict[str, Any]], Config]]
+"""From our config to the dict that Ray Tune mutates, and back."""
 
 
 class PopulationOptions(SchedulerOptions):
@@ -81,6 +84,14 @@ class PopulationOptions(SchedulerOptions):
             "synch": self.synchronous,
         }
 
+    def tune_scheduler(self, space: Space, objective: Objective, fidelity: Fidelity) -> Any:
+        """Ray Tune's object."""
+        raise NotImplementedError
+
+    def codec(self, space: Space) -> Codec:
+        """Between our configs and those of :meth:`tune_scheduler`."""
+        return dict, lambda values: repaired(space, values)
+
     def _next_comparison(self, fidelity: Fidelity) -> Any:
         interval = self.interval_of(fidelity)
         return lambda step: (step // interval + 1) * interval
@@ -99,23 +110,23 @@ class PbtOptions(PopulationOptions):
     """What numbers are multiplied by."""
 
     def build(self, space: Space, objective: Objective, fidelity: Fidelity | None, seed: int) -> Scheduler:
-        from ray.tune.schedulers import PopulationBasedTraining
-
         from .tune_scheduler import TuneScheduler
 
         granted = self.require(fidelity)
-        scheduler = PopulationBasedTraining(
+        scheduler = self.tune_scheduler(space, objective, granted)
+        encode, decode = self.codec(space)
+        return TuneScheduler(
+            scheduler, seed, horizon=self._next_comparison(granted), copies=True, encode=encode, decode=decode
+        )
+
+    def tune_scheduler(self, space: Space, objective: Objective, fidelity: Fidelity) -> Any:
+        from ray.tune.schedulers import PopulationBasedTraining
+
+        return PopulationBasedTraining(
             hyperparam_mutations={name: _mutation(parameter) for name, parameter in self.perturbed(space).items()},
             resample_probability=self.resample,
             perturbation_factors=tuple(self.factors),
-            **self._ray_words(objective, granted),
-        )
-        return TuneScheduler(
-            scheduler,
-            seed,
-            horizon=self._next_comparison(granted),
-            copies=True,
-            decode=lambda values: repaired(space, values),
+            **self._ray_words(objective, fidelity),
         )
 
 
@@ -136,17 +147,29 @@ class Pb2Options(PopulationOptions):
                 raise SpaceError([Problem(("scheduler", "perturb"), text)])
 
     def build(self, space: Space, objective: Objective, fidelity: Fidelity | None, seed: int) -> Scheduler:
-        from ray.tune.schedulers.pb2 import PB2
-        from sklearn.exceptions import ConvergenceWarning
-
         from .tune_scheduler import TuneScheduler
 
         granted = self.require(fidelity)
-        scales = {name: _Scale(parameter) for name, parameter in self.perturbed(space).items()}
-        scheduler = PB2(
-            hyperparam_bounds={name: scale.bounds for name, scale in scales.items()},
-            **self._ray_words(objective, granted),
+        scheduler = self.tune_scheduler(space, objective, granted)
+        encode, decode = self.codec(space)
+        return TuneScheduler(
+            scheduler,
+            seed,
+            horizon=self._next_comparison(granted),
+            copies=True,
+            mutes=Warning,
+            encode=encode,
+            decode=decode,
         )
+
+    def tune_scheduler(self, space: Space, objective: Objective, fidelity: Fidelity) -> Any:
+        from ray.tune.schedulers.pb2 import PB2
+
+        bounds = {name: scale.bounds for name, scale in self._scales(space).items()}
+        return PB2(hyperparam_bounds=bounds, **self._ray_words(objective, fidelity))
+
+    def codec(self, space: Space) -> Codec:
+        scales = self._scales(space)
 
         def encode(config: Config) -> dict[str, Any]:
             # Ray flattens nested names with "/"; ours are flat already.
@@ -156,15 +179,10 @@ class Pb2Options(PopulationOptions):
             plain = {name: scale.decode(values[name]) for name, scale in scales.items()}
             return repaired(space, values | plain)
 
-        return TuneScheduler(
-            scheduler,
-            seed,
-            horizon=self._next_comparison(granted),
-            copies=True,
-            mutes=ConvergenceWarning,
-            encode=encode,
-            decode=decode,
-        )
+        return encode, decode
+
+    def _scales(self, space: Space) -> dict[str, _Scale]:
+        return {name: _Scale(parameter) for name, parameter in self.perturbed(space).items()}
 
 
 class _Scale:

@@ -18,7 +18,7 @@ from assay.search import Ledger, Phase, Report, State, Trial
 from assay.spaces import Config
 from assay.trainables import Cause, TrialSpec
 
-from .worlds import FragileLedger, ScriptedExecutor, World, first_step
+from .worlds import Crash, FragileLedger, ScriptedExecutor, World, first_step
 
 FULL = [0.1, 0.2, 0.3, 0.4]
 
@@ -57,7 +57,7 @@ def test_nothing_is_acted_on_before_it_is_recorded(world: Callable[..., World], 
     assert {"stop", "abandon"} & told
 
 
-def test_a_round_makes_one_commit(world: Callable[..., World], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_round_records_everything_before_it_acts(world: Callable[..., World]) -> None:
     small = world(scheduler={"type": "asha", "eta": 2}, budget={"trials": 12})
     small.simulate(workers=3)
     rounds: list[list[str]] = [[]]
@@ -143,30 +143,16 @@ def test_a_run_past_the_maximum_whose_worker_dies_then_is_made_again(world: Call
 def test_a_full_run_that_did_not_end_yet_is_ended_by_the_next_driver(
     world: Callable[..., World], scheduler: str, crash_at: str
 ) -> None:
-    small = world(scheduler=scheduler, budget={"trials": 2})
-    small.simulate(crash=lambda spec, step: small.watch("step", step))
-    full_run = next(trial for trial in small.trials if trial.state is State.COMPLETE)
-    again = World(small.store, small.sweep.model_copy(update={"name": "again"}))
-    reports = 0
-
-    def watch(call: str, number: int) -> None:
-        nonlocal reports
-        again.order.append((call, number))
-        reports += (call, number) == ("report", full_run.number)
-        if (call, number) == (crash_at, full_run.number) and reports == 4:
-            again.crash_at = (call, number)
-        if (call, number) == again.crash_at:
-            raise KeyboardInterrupt
-
-    again.watch = watch  # type: ignore[method-assign]
-    with pytest.raises(KeyboardInterrupt):
-        again.simulate()
-    again.crash_at = None
-    del again.watch
-    again.simulate()
-    assert again.ended is None
-    assert again.trials[full_run.number].state is State.COMPLETE
-    assert [len(trial.reports) for trial in again.trials] == [len(trial.reports) for trial in small.trials]
+    calm, small = (world(name=name, scheduler=scheduler, budget={"trials": 2}) for name in ("calm", "small"))
+    calm.simulate()
+    number = calm.states.index(State.COMPLETE)
+    small.crash_at = lambda *at: at == (crash_at, number) and small.order.count(("report", number)) == 4
+    small.simulate()
+    assert isinstance(small.ended, Crash)
+    assert not small.trials[number].state.over
+    small.simulate()
+    assert small.states == calm.states
+    assert [len(trial.reports) for trial in small.trials] == [len(trial.reports) for trial in calm.trials]
 
 
 @pytest.mark.parametrize("scheduler", ["none", "asha", "promotion_asha", "hyperband", "median"])
@@ -209,16 +195,12 @@ def test_reports_made_again_are_neither_recorded_nor_decided_on(world: Callable[
 @pytest.mark.parametrize("batch", [2, 3, 10])
 def test_reports_may_come_together_up_to_the_next_decision(world: Callable[..., World], batch: int) -> None:
     """Every trial makes the reports, and every report gets the decision, that it would have alone."""
-    one, many = world(name="one", fidelity={"max": 9}), world(name="many", fidelity={"max": 9})
-    for small, size in ((one, 1), (many, batch)):
-        small.sweep = small.sweep.model_copy(
-            update={"scheduler": world(scheduler={"type": "asha", "eta": 3}, fidelity={"max": 9}).sweep.scheduler}
-        )
+    decisions = []
+    for size in (1, batch):
+        small = world(name=f"by-{size}", scheduler="asha", fidelity={"max": 9})
         small.script(lambda spec, attempt: [0.1 * step - spec.number for step in range(9)], batch=size)
-    assert [[(r.step, r.decision) for r in t.reports] for t in many.trials] == [
-        [(r.step, r.decision) for r in t.reports] for t in one.trials
-    ]
-    assert len(many.order) < len(one.order)
+        decisions.append([[(report.step, report.decision) for report in trial.reports] for trial in small.trials])
+    assert decisions[0] == decisions[1]
 
 
 def test_reports_that_come_with_the_last_of_a_search_are_kept_and_end_the_trial(world: Callable[..., World]) -> None:

@@ -3,101 +3,131 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from assay.cluster import FixedPlan, Request, SearchPlan
-from assay.search import Decision, Phase, Report, State, Sweep, Trial, proposal_seed, scheduler_seed
+from assay.cluster import Controller, FixedPlan, Request
+from assay.cluster.phases import search_plan
+from assay.cluster.virtual_executor import VirtualExecutor
+from assay.search import Decision, Ledger, Phase, Sweep, Trial
+
+from .worlds import World, rising
+
+SCHEDULERS = {
+    "none": "none",
+    "asha": {"type": "asha", "eta": 2},
+    "asha, brackets": {"type": "asha", "brackets": 2},
+    "promotion_asha": {"type": "promotion_asha", "eta": 2},
+    "hyperband": "hyperband",
+    "bohb": "bohb",
+    "median": {"type": "median", "samples": 2},
+    "pbt": {"type": "pbt", "interval": 2},
+    "pbt, synchronous": {"type": "pbt", "interval": 2, "synchronous": True},
+    "pb2": {"type": "pb2", "interval": 2},
+}
+every_scheduler = pytest.mark.parametrize("scheduler", SCHEDULERS)
 
 
-def fresh(sweep: Sweep, trials: list[Trial]) -> SearchPlan:
-    searcher = sweep.searcher.build(sweep.parameters, sweep.objective, proposal_seed(sweep.seed))
-    scheduler = sweep.scheduler.build(sweep.objective, sweep.granted, scheduler_seed(sweep.seed))
-    return SearchPlan(sweep, searcher, scheduler, trials)
+def wavy(spec: Any, step: int) -> tuple[dict[str, float], float]:
+    """Curves that cross."""
+    x = spec.config["x"]
+    return {"score": x * step**0.5 - (x - 0.4) ** 2 * step}, 1.0 + spec.number / 1000
 
 
-class Search:
-    """Runs trials of a plan one after the other, without an executor."""
+def what_happened(trials: list[Trial]) -> list[Any]:
+    return [
+        (t.config, t.state, [(s.config, s.source, s.first_step) for s in t.segments], decisions(t)) for t in trials
+    ]
 
-    def __init__(self, plan: SearchPlan, trials: list[Trial]) -> None:
-        self.plan, self.trials = plan, trials
-        self.order = 100 * len(trials)
-        self.decisions: list[Decision] = []
+
+def decisions(trial: Trial) -> list[tuple[int, str]]:
+    return [(report.step, report.decision) for report in trial.reports]
+
+
+class Now:
+    """What a plan is told of the controller."""
+
+    number, elapsed, places = 0, 0.0, 1
 
     def tick(self) -> int:
-        self.order += 1
-        return self.order
-
-    def trial(self) -> bool:
-        request = self.plan.next(len(self.trials), 0.0)
-        if request is None:
-            return False
-        number = len(self.trials)
-        trial = Trial(number, request.phase, State.RUNNING, request.config, request.seed, 0, started=self.tick())
-        self.plan.on_start(trial)
-        state = State.COMPLETE
-        for step in range(1, 9):
-            report = Report(step, {"score": float(trial.config["x"]) * step}, 0.0, self.tick())
-            trial = replace(trial, reports=(*trial.reports, report))
-            self.decisions.append(self.plan.on_report(trial, report))
-            if self.decisions[-1] is Decision.STOP and step < 8:
-                state = State.STOPPED
-                break
-        self.trials.append(replace(trial, state=state, ended=self.tick()))
-        self.plan.on_end(self.trials[-1])
-        return True
+        return 0
 
 
+@pytest.mark.parametrize("scheduler", [name for name in SCHEDULERS if name not in ("hyperband", "bohb")])
 @pytest.mark.parametrize("searcher", ["random", {"type": "tpe", "startup": 4}])
-@pytest.mark.parametrize("scheduler", ["none", {"type": "asha", "eta": 2}])
-@pytest.mark.parametrize("cut", [1, 5, 9])
-def test_a_rebuilt_plan_goes_on_as_before(
-    sweep_of: Callable[..., Sweep], searcher: object, scheduler: object, cut: int
+def test_a_rebuilt_plan_goes_on_as_before(world: Callable[..., World], searcher: Any, scheduler: str) -> None:
+    sections = {"searcher": searcher, "scheduler": SCHEDULERS[scheduler], "fidelity": {"max": 9}}
+    whole, cut = (world(name=name, budget={"trials": 10}, **sections) for name in ("whole", "cut"))
+    whole.simulate(wavy)
+    for driver in range(5):
+        cut.order.clear()
+        cut.crash_at = lambda call, number: cut.order.count(("wait", -1)) == 11 + driver  # noqa: B023
+        cut.simulate(wavy)
+    cut.crash_at = None
+    cut.simulate(wavy)
+    assert cut.ended is None
+    assert what_happened(cut.trials) == what_happened(whole.trials)
+
+
+@every_scheduler
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_is_recorded_is_what_is_decided_again(
+    world: Callable[..., World], scheduler: str, workers: int
 ) -> None:
-    sweep = sweep_of(searcher=searcher, scheduler=scheduler, budget={"trials": 12}, fidelity={"max": 8})
-    whole = Search(fresh(sweep, []), [])
-    while whole.trial():
-        pass
-    first = Search(fresh(sweep, []), [])
-    for _ in range(cut):
-        first.trial()
-    second = Search(fresh(sweep, first.trials), first.trials)
-    while second.trial():
-        pass
-    assert len(second.trials) == 12
-    assert [trial.config for trial in second.trials] == [trial.config for trial in whole.trials]
-    assert first.decisions + second.decisions == whole.decisions
+    small = world(scheduler=SCHEDULERS[scheduler], fidelity={"max": 9}, budget={"trials": 12})
+    small.simulate(wavy, workers)
+    steps = small.repeated()
+    assert [step for step in steps if step.recorded != step.made] == []
+    kinds = {step.what.split()[0] for step in steps}
+    assert {"trial", "decision", "config"} <= kinds
+    assert ("change" in kinds) == (scheduler.startswith("pb") and workers == 3)
 
 
-def test_an_unanswered_report_is_decided_on_again(sweep_of: Callable[..., Sweep]) -> None:
-    sweep = sweep_of(scheduler={"type": "asha", "eta": 2}, fidelity={"max": 8})
-    search = Search(fresh(sweep, []), [])
-    while search.trial():
-        pass
-    stopped = next(trial for trial in search.trials if trial.state is State.STOPPED)
-    open_again = [replace(t, state=State.RUNNING, ended=None) if t is stopped else t for t in search.trials]
-    assert fresh(sweep, open_again).last_decision[stopped.number] is Decision.STOP
+def test_another_decision_is_noticed(world: Callable[..., World]) -> None:
+    small = world(scheduler={"type": "asha", "eta": 2}, budget={"trials": 6})
+    small.simulate(wavy)
+    with closing(Ledger(small.store)) as ledger:
+        record = ledger.sweep("small")
+        known, events = ledger.trials(record), ledger.events(record)
+    stopped = next(trial for trial in known if trial.reports[-1].decision == Decision.STOP)
+    forged = replace(stopped, reports=(*stopped.reports[:-1], replace(stopped.reports[-1], decision="continue")))
+    (step,) = [
+        step
+        for step in search_plan(small.sweep).repeat([forged if t is stopped else t for t in known], events)
+        if step.recorded != step.made
+    ]
+    assert (step.order, step.recorded, step.made) == (stopped.reports[-1].order, "continue", "stop")
 
 
-def test_it_gives_up_with_the_last_reason(sweep_of: Callable[..., Sweep]) -> None:
-    plan = fresh(sweep_of(budget={"trials": 50}), [])
-    for number in range(5):
-        assert not plan.gave_up
-        request = plan.next(number, 0.0)
-        assert request is not None
-        trial = Trial(number, Phase.SEARCH, State.FAILED, request.config, 0, 0, reason=f"reason {number}", ended=1)
-        plan.on_start(trial)
-        plan.on_end(trial)
-    assert plan.next(5, 0.0) is None
-    assert plan.gave_up
+def test_another_config_is_noticed(world: Callable[..., World]) -> None:
+    small = world(budget={"trials": 4})
+    small.simulate()
+    other = small.sweep.model_copy(update={"seed": 1})
+    with closing(Ledger(small.store)) as ledger:
+        record = ledger.sweep("small")
+        steps = list(search_plan(other).repeat(ledger.trials(record), ledger.events(record), ask_from=0))
+    assert {step.what for step in steps if step.recorded != step.made} == {f"config of trial {n}" for n in (1, 2, 3)}
 
 
-def test_all_trials_of_the_search_share_a_seed_and_a_split(sweep_of: Callable[..., Sweep]) -> None:
-    plan = fresh(sweep_of(), [])
-    requests = [plan.next(number, 0.0) for number in range(3)]
-    assert len({request.seed for request in requests if request}) == 1
-    assert [request.split for request in requests if request] == [0, 0, 0]
+def test_all_trials_of_the_search_share_a_seed_and_a_split(world: Callable[..., World]) -> None:
+    small = world()
+    small.simulate()
+    assert len({trial.seed for trial in small.trials}) == 1
+    assert {trial.split for trial in small.trials} == {0}
+
+
+def test_trials_can_be_recorded_ahead_of_those_that_run(world: Callable[..., World]) -> None:
+    small = world(budget={"trials": 6})
+    with closing(Ledger(small.store, create=True)) as ledger:
+        executor = VirtualExecutor(rising, 1)
+        plan = search_plan(small.sweep, ahead=3)
+        Controller(ledger, small.record(ledger), executor, clock=executor.clock, observer=small.notes).run(plan, [], [])
+    first_run = small.events[0]
+    assert [trial.number for trial in small.trials if trial.started < first_run.order] == [0, 1, 2]
+    assert len(small.trials) == 6
 
 
 def test_a_fixed_plan_hands_out_its_requests_once(sweep_of: Callable[..., Sweep]) -> None:
@@ -105,4 +135,4 @@ def test_a_fixed_plan_hands_out_its_requests_once(sweep_of: Callable[..., Sweep]
     requests = [Request(Phase.REPLICATE, config, seed, seed, 3) for seed in (1, 2)]
     plan = FixedPlan(Phase.REPLICATE, iter(requests), recorded=5)
     assert plan.total == 7
-    assert [plan.next(number, 0.0) for number in range(3)] == [*requests, None]
+    assert [plan.next(Now()) for _ in range(3)] == [*requests, None]

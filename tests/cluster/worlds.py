@@ -278,8 +278,8 @@ class Witness:
         self._ledger, self._record = ledger, record
         self._watch = watch
         self._strict = strict
-        self._steps: dict[int, int] = {}  # of each running trial, the last one that was heard of
-        self._attempts: dict[int, int] = {}
+        self._specs: dict[int, TrialSpec] = {}  # of the running trials
+        self._steps: dict[int, int] = {}  # the last ones that were heard of
         self.clock = executor.clock  # type: ignore[attr-defined]
 
     @property
@@ -291,14 +291,14 @@ class Witness:
 
     def start(self, spec: TrialSpec, until: int | None) -> None:
         self._watch("start", spec.number)
-        assert spec.number not in self._steps, "it runs already"
+        assert spec.number not in self._specs, "it runs already"
         if self._strict:
             trial = self._ledger.trial(self._record, spec.number)
             assert (trial.state, trial.attempts) == (State.RUNNING, spec.attempt)
             assert (trial.config.nested(), trial.seed, trial.split) == (spec.config, spec.seed, spec.split_id)
             runs = [event for event in self._ledger.events(self._record) if event.kind is EventKind.RUN]
             assert sum(event.number == spec.number for event in runs) == spec.attempt
-        self._steps[spec.number], self._attempts[spec.number] = first_step(spec), spec.attempt
+        self._specs[spec.number], self._steps[spec.number] = spec, first_step(spec)
         self._executor.start(spec, until)
 
     def resume(self, number: int, until: int | None) -> None:
@@ -321,16 +321,16 @@ class Witness:
         self._watch("abandon", number)
         if self._strict:
             trial = self._recorded(number)
-            chosen_at_once = trial.attempts > self._attempts[number]
+            chosen_at_once = trial.attempts > self._specs[number].attempt
             assert chosen_at_once or trial.state is not State.RUNNING
-        del self._steps[number]
+        del self._specs[number]
         self._executor.abandon(number)
 
     def kill(self, number: int) -> None:
         self._watch("kill", number)
         if self._strict:
             assert self._ledger.trial(self._record, number).state is not State.RUNNING
-        del self._steps[number]
+        del self._specs[number]
         self._executor.kill(number)
 
     def wait(self, timeout: float) -> Sequence[Answer]:
@@ -340,7 +340,7 @@ class Witness:
             if isinstance(event, Reported):
                 self._steps[event.number] = event.step
             else:
-                self._steps.pop(event.number, None)
+                self._specs.pop(event.number, None)
         return events
 
     def close(self) -> None:
@@ -348,8 +348,9 @@ class Witness:
 
     def _recorded(self, number: int) -> Trial:
         """The trial, whose reports are all in the ledger."""
-        trial = self._ledger.trial(self._record, number)
-        assert self._steps[number] <= trial.last_step, "told before it was recorded"
+        trial, spec = self._ledger.trial(self._record, number), self._specs[number]
+        own = [report.step for report in trial.reports if report.segment == spec.segment]
+        assert self._steps[number] <= max([first_step(spec), *own]), "told before it was recorded"
         return trial
 
 
@@ -360,7 +361,7 @@ class World:
         order: what was made durable and what executors were told, in order.
         wish: from the executor's clock to what a person wants.
         crash_at: what the driver dies at, and of which trial (-1 for ``wait``): a call of the executor, or a record
-            such as ``report``; with ``before`` in front of it, it never becomes durable.
+            such as ``report``; with ``before`` in front of it, it never becomes durable. Or whether it dies there.
         ended: what the last driver ended with, if not well.
     """
 
@@ -369,7 +370,7 @@ class World:
         self.clock, self.notes = Clock(), Notes()
         self.order: list[tuple[str, int]] = []
         self.wish: Callable[[float], Wish] = lambda now: Wish.NONE
-        self.crash_at: tuple[str, int] | None = None
+        self.crash_at: tuple[str, int] | Callable[[str, int], bool] | None = None
         self.ended: BaseException | None = None
 
     def script(
@@ -410,7 +411,7 @@ class World:
 
     def watch(self, call: str, number: int) -> None:
         self.order.append((call, number))
-        if (call, number) == self.crash_at:
+        if self.crash_at(call, number) if callable(self.crash_at) else (call, number) == self.crash_at:
             raise Crash
 
     def record(self, ledger: Ledger) -> SweepRecord:

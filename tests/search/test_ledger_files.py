@@ -38,10 +38,12 @@ def test_a_file_can_be_named(tmp_path: Path) -> None:
     lock.acquire("hello")
     assert (tmp_path / "hello" / "lock").is_file()
     lock.release()
-    with pytest.raises(UsageError, match=r"'team.db' is the name of a file in"):
-        ledger.lock("team.db")
+    for name in ("team.db", "team.db-wal"):
+        with pytest.raises(UsageError, match=rf"'{name}' is the name of a file in"):
+            ledger.lock(name)
     elsewhere = Ledger(f"{store}?files={tmp_path}/files")
     assert (elsewhere.sweeps(), elsewhere.store) == ([record], tmp_path / "files")
+    assert Ledger(f"sqlite:///{tmp_path}/new/folder/team.db?files={tmp_path}/files", create=True).sweeps() == []
 
 
 # Files that are no ledger
