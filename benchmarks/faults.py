@@ -283,7 +283,7 @@ class Round:
             code = self.driver.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             raise Broken(f"the driver did not end after {how.name}") from None
-        if how is signal.SIGTERM and code not in (0, 143):
+        if how is signal.SIGTERM and code not in (0, 143, -15):  # -15: before it had begun
             raise Broken(f"the driver ended with {code} after SIGTERM: {self._said()}")
         self.note_reports()
 

@@ -168,9 +168,9 @@ class Controller:
             if event.number in self._running:
                 heard[event.number] = None
                 self._handle(event)
+        self._end_overdue()
         for number in heard:
             self._answer(number)
-        self._end_overdue()
         self._obey()
         self._fill()
         self._journal.commit()
@@ -417,20 +417,22 @@ class Controller:
         if self._wish() is Wish.CANCEL:
             for trial in list(self._running.values()):
                 self._acts.append(partial(self._executor.kill, trial.number))
-                self._leave(trial, paused=False)
+                self._leave(trial, paused=trial.pausing)
         if now - self._watched < 1.0 and now >= self._watched:
             return
         self._watched = now
         for trial in list(self._running.values()):
-            if limits.trial is not None and now - trial.began > limits.trial:
-                self._give_up(
-                    trial, f"trained for more than {limits.trial:g} s (cluster.timeouts.trial)", Cause.TIMEOUT
-                )
+            if trial.stop_sent:
+                if limits.stop is not None and now - trial.heard > limits.stop:
+                    text = f"did not end within {limits.stop:g} s after it was told to (cluster.timeouts.stop)"
+                    self._give_up(trial, text, Cause.TIMEOUT)
+            elif trial.ending is not None or trial.pausing:
+                continue  # it reported just now, and is to make room
+            elif limits.trial is not None and now - trial.began > limits.trial:
+                text = f"trained for more than {limits.trial:g} s (cluster.timeouts.trial)"
+                self._give_up(trial, text, Cause.TIMEOUT)
             elif limits.report is not None and now - trial.heard > limits.report:
                 text = f"did not report for more than {limits.report:g} s (cluster.timeouts.report)"
-                self._give_up(trial, text, Cause.TIMEOUT)
-            elif trial.stop_sent and limits.stop is not None and now - trial.heard > limits.stop:
-                text = f"did not end within {limits.stop:g} s after it was told to (cluster.timeouts.stop)"
                 self._give_up(trial, text, Cause.TIMEOUT)
 
     # Waiting trials

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..analysis import Results
 from ..search import Ledger, State, Sweep, SweepRecord
@@ -22,6 +23,7 @@ from .phases import PhaseRunner
 from .progress import Observer, Silent
 from .ray_executor import RayExecutor
 from .stop_switch import StopSwitch
+from .tune_limits import refuse_other_fidelity, refuse_to_try_again, refuse_what_tune_cannot
 from .wish import Wish, Wishes
 
 _STOPPING = "{signal}: stopping; running trials end at their next report (again to stop now); nothing reported is lost"
@@ -50,7 +52,14 @@ class Where:
             raise SweepError(f"inline runs trials in this process, not at {self.address}: give one of the two")
 
     def executor(self, sweep: Sweep, trainable: TrainableRef) -> Executor:
-        """The executor that this describes."""
+        """The executor that this describes.
+
+        Raises:
+            SweepError: when Ray Tune is to run the search, and cannot.
+        """
+        address, tuned = self.address or sweep.cluster.address, sweep.engine == "tune"
+        if tuned:
+            refuse_what_tune_cannot(sweep, inline=self.inline, address=address)
         if self.inline:
             return InlineExecutor(trainable, self.workers or 1)
         runs = max(sweep.budget.trials or math.inf, (sweep.leaderboard.top + 1) * sweep.leaderboard.seeds)
@@ -60,8 +69,10 @@ class Where:
             resources=sweep.resources,
             workers=self.workers or sweep.budget.concurrent,
             most=runs,
-            address=self.address or sweep.cluster.address,
-            shared=self.place.files if needs_folder else None,
+            address=address,
+            store=self.place.files,
+            shared=needs_folder,
+            whole=tuned and sweep.scheduler.needs_checkpoints,  # trials that wait are no trials at the same time
         )
 
     def ledger(self, *, create: bool = False) -> Ledger:
@@ -145,6 +156,8 @@ def resume(
         raise SweepError(
             f"sweep {record.name!r} was started with a Python function: go on with {where.again(record.sweep)}"
         )
+    if record.sweep.engine == "tune":
+        refuse_to_try_again(record)
     trainable = TrainableRef(record.sweep.trainable or "", directory or record.directory, function)
     trainable.check()
     observer = observer or Silent()
@@ -167,6 +180,8 @@ def extend(sweep: Sweep, trainable: TrainableRef, where: Where, observer: Observ
     trainable.check()
     ledger = where.ledger()
     record = ledger.sweep(sweep.name)
+    if sweep.engine == "tune":
+        refuse_other_fidelity(record.sweep, sweep)
     observer = observer or Silent()
     executor = where.executor(sweep, trainable)
     with _locked(ledger, sweep.name), _opened(executor, observer) as switch:
@@ -207,15 +222,7 @@ def _run(
     ledger.wish(record.name, Wish.NONE)
     wishes = Wishes(lambda: switch.requested is not None, lambda: ledger.wished(record), time.monotonic)
     try:
-        results = PhaseRunner(
-            ledger,
-            record,
-            executor,
-            clock=time.monotonic,
-            wish=wishes,
-            observer=observer,
-            checkpoints=record.sweep.cluster.storage,
-        ).run()
+        results = _phases(ledger, record, executor, wishes, observer)
     except SweepInterrupted as error:
         ledger.set_state(record, "cancelled" if wishes() is Wish.CANCEL else "stopped", str(error))
         raise _interrupted(f"{error}: {again} goes on", switch) from None
@@ -224,6 +231,19 @@ def _run(
         raise
     ledger.set_state(record, "finished")
     return _reported(results.refresh())
+
+
+def _phases(
+    ledger: Ledger, record: SweepRecord, executor: Executor, wish: Callable[[], Wish], observer: Observer
+) -> Results:
+    options: dict[str, Any] = {"clock": time.monotonic, "wish": wish, "observer": observer}
+    options["checkpoints"] = record.sweep.cluster.storage
+    searched = None
+    if record.sweep.engine == "tune" and isinstance(executor, RayExecutor):
+        from .tune_engine import TuneEngine
+
+        searched = TuneEngine(ledger, record, executor, **options).search()
+    return PhaseRunner(ledger, record, executor, **options).run(searched)
 
 
 def _tell(observer: Observer, text: str) -> None:

@@ -12,6 +12,7 @@ from ..search import (
     EventKind,
     Ledger,
     Phase,
+    Scheduler,
     State,
     Sweep,
     SweepRecord,
@@ -30,19 +31,23 @@ from .search_plan import SearchPlan
 from .wish import Wish
 
 
-def search_plan(sweep: Sweep, *, threaded: bool = False, ahead: int = 0) -> SearchPlan:
+def search_plan(
+    sweep: Sweep, *, threaded: bool = False, ahead: int = 0, scheduler: Scheduler | None = None
+) -> SearchPlan:
     """A fresh plan of a sweep's search.
 
     Args:
         threaded: ask the searcher in a thread of its own.
         ahead: see :class:`SearchPlan`.
+        scheduler: instead of the sweep's.
     """
     fidelity = sweep.granted
     rungs = [*sweep.scheduler.rungs(fidelity), fidelity.max] if fidelity else []
     searcher = sweep.searcher.build(sweep.parameters, sweep.objective, proposal_seed(sweep.seed), rungs)
     proposals = ThreadedProposals(searcher) if threaded else PromptProposals(searcher)
-    seed = scheduler_seed(sweep.seed)
-    scheduler = sweep.scheduler.build(sweep.parameters, sweep.objective, fidelity, seed)
+    if scheduler is None:
+        seed = scheduler_seed(sweep.seed)
+        scheduler = sweep.scheduler.build(sweep.parameters, sweep.objective, fidelity, seed)
     return SearchPlan(sweep, proposals, scheduler, ahead=ahead)
 
 
@@ -77,14 +82,20 @@ class PhaseRunner:
             ledger, record, executor, clock=clock, wish=wish, observer=observer, lazy=lazy, checkpoints=checkpoints
         )
 
-    def run(self) -> Results:
+    def run(self, searched: SearchPlan | None = None) -> Results:
         """Run all phases.
+
+        Args:
+            searched: the plan of a search that was run elsewhere.
 
         Raises:
             NoResultError: when no trial of the search has a score.
             SweepInterrupted: when a stop was requested; the sweep can be resumed.
         """
-        self.search()
+        if searched is None:
+            self.search()
+        else:
+            self._conclude(searched)
         self._work_off(Phase.REPLICATE, self._replicates())
         self._work_off(Phase.TEST, self._tests())
         return self._results()
@@ -105,6 +116,14 @@ class PhaseRunner:
             self._run(plan, known)
         finally:
             plan.close()
+        self._conclude(plan)
+
+    def _conclude(self, plan: SearchPlan) -> None:
+        """Say how the search ended, if that is news.
+
+        Raises:
+            NoResultError: when no trial has a score.
+        """
         if plan.budget.reason:
             self._observer.message(f"the search ends: {plan.budget.reason}")
         if not self._results().scored:

@@ -21,7 +21,9 @@ _REACHABLE_SECONDS = 5.0
 _HEAD_PORT = 6379
 _OBJECT_STORE_BYTES = 200_000_000
 _PREFIX, _MARK = "assay-", "assay-driver.lock"
-NOT_SENT = [".git", ".venv", "__pycache__", "assay-results"]
+NOT_SENT = [".git", ".venv", "__pycache__", "assay-results", "ledger.db*"]
+"""Patterns of what stays here of a sweep's folder. Ledgers have to: to read one beside SQLite, in the process that has
+it open, ends SQLite's locks on it (https://www.sqlite.org/howtocorrupt.html, section 2.2)."""
 
 
 class RayConnection:
@@ -32,12 +34,14 @@ class RayConnection:
             ``ray://host:port`` for one that is running.
         cpus: size of the private cluster.
         directory: the sweep's folder; sent to the nodes of a running cluster.
+        store: folder of results, which is not sent.
     """
 
-    def __init__(self, address: str | None, cpus: float, directory: str) -> None:
+    def __init__(self, address: str | None, cpus: float, directory: str, store: Path | None = None) -> None:
         self._address = None if address in (None, "", "local") else address
         self._cpus = cpus
         self._directory = directory
+        self._store = store
         self._temporary: Path | None = None
         self._mark: filelock.BaseFileLock | None = None
         self._connected = False
@@ -75,7 +79,7 @@ class RayConnection:
             if self._address is None:
                 ray.init(**quiet, **self._local_options())
             else:
-                environment = {"working_dir": self._directory, "excludes": NOT_SENT}
+                environment = {"working_dir": self._directory, "excludes": self._left_out()}
                 ray.init(self._address, **quiet, runtime_env=None if _inside_job() else environment)
         except Exception as error:  # Ray raises many kinds, all meaning "no cluster"
             raise cluster_error(self._address or "this machine", error) from error
@@ -91,6 +95,12 @@ class RayConnection:
         if self._temporary is not None and self._mark is not None:
             self._mark.release()
             shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _left_out(self) -> list[str]:
+        folder = Path(self._directory).resolve()
+        store = self._store.resolve() if self._store is not None else folder
+        inside = store != folder and store.is_relative_to(folder)
+        return [*NOT_SENT, f"/{store.relative_to(folder).as_posix()}"] if inside else NOT_SENT
 
     def _local_options(self) -> dict[str, Any]:
         # A folder of our own, short because Ray puts sockets into it (their paths are limited to 107 bytes).

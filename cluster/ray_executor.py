@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,23 @@ _MOST_FAILED_STARTS = 5
 _UNFIT = (Cause.WORKER_LOST, Cause.STUCK, Cause.MEMORY)  # a process that ended so runs no further trial
 
 
+@dataclass(frozen=True)
+class Lent:
+    """A cluster to start processes on.
+
+    Args:
+        trainable: as processes of the cluster see it.
+        resources: what one trial occupies.
+        places: trials at the same time.
+        limit: the same, when there would be room for more; else None.
+    """
+
+    trainable: TrainableRef
+    resources: ResourcesSection
+    places: int
+    limit: int | None
+
+
 class RayExecutor:
     """A pool of workers with as many places as they have slots; one that dies is replaced, and its trials are lost.
 
@@ -34,7 +52,9 @@ class RayExecutor:
         resources: what one trial occupies.
         workers: trials at the same time; as many as the cluster's resources allow when None, but not over ``most``.
         address: see :class:`RayConnection`.
-        shared: a local folder that workers on all nodes have to see; None when there is no need.
+        store: folder of results, which is not sent to the nodes.
+        shared: whether workers on all nodes have to see it.
+        whole: whether fewer workers than the cluster has room for will not do.
 
     Raises:
         SweepError: for less than one worker.
@@ -48,15 +68,18 @@ class RayExecutor:
         workers: int | None = None,
         most: float = math.inf,
         address: str | None = None,
-        shared: Path | None = None,
+        store: Path | None = None,
+        shared: bool = False,
+        whole: bool = False,
     ) -> None:
         if workers is not None and workers < 1:
             raise SweepError(f"workers must be 1 or more, got {workers}")
         self._ref = trainable
         self._resources = resources or ResourcesSection()
         self._workers = workers if workers is not None else most
-        self._connection = RayConnection(address, self._local_cpus(workers or 1), trainable.directory)
-        self._shared = shared if address not in (None, "", "local") else None
+        self._whole = whole and workers is not None
+        self._connection = RayConnection(address, self._local_cpus(workers or 1), trainable.directory, store)
+        self._shared = store if shared and address not in (None, "", "local") else None
         self._probe: Path | None = None
         self._joining: dict[Any, WorkerGroup] = {}  # future of its load -> worker
         self._failed_starts = 0
@@ -75,6 +98,19 @@ class RayExecutor:
     def open(self) -> None:
         self._connection.open()
         self._place_probe()
+        self._gather()
+
+    @contextmanager
+    def lent(self) -> Iterator[Lent]:
+        """Let somebody else use the cluster; workers make room, and are hired again when all went well."""
+        self._send_away()
+        places = self._places()
+        limit = places if places < self._fitting() else None
+        yield Lent(self._own_trainable(), self._resources, places, limit)
+        self._gather()
+
+    def _gather(self) -> None:
+        """Hire as many workers as fit, and wait for them."""
         for _ in range(self._places()):
             self._hire()
         self._last_seen = time.monotonic()
@@ -126,6 +162,13 @@ class RayExecutor:
         return [*lost, *(event for future in ready for event in self._answer(future))]
 
     def close(self) -> None:
+        self._send_away()
+        if self._probe is not None:
+            self._probe.unlink(missing_ok=True)
+        self._connection.close()
+
+    def _send_away(self) -> None:
+        """End all workers."""
         import ray
 
         if ray.is_initialized():
@@ -133,9 +176,6 @@ class RayExecutor:
                 worker.kill()
         self._pool, self._joining, self._hosts, self._waiting, self._leaving = [], {}, {}, {}, {}
         self._orphans, self._queued = [], {}
-        if self._probe is not None:
-            self._probe.unlink(missing_ok=True)
-        self._connection.close()
 
     # Answers
 
@@ -216,9 +256,11 @@ class RayExecutor:
 
     def _hire(self) -> None:
         """Start a worker; it joins when it has answered."""
-        trainable = replace(self._ref, directory=self._connection.directory)
-        worker = WorkerGroup(trainable, self._resources)
+        worker = WorkerGroup(self._own_trainable(), self._resources)
         self._joining[worker.load(str(self._probe) if self._probe else None)] = worker
+
+    def _own_trainable(self) -> TrainableRef:
+        return replace(self._ref, directory=self._connection.directory)
 
     def _join(self, count: int, timeout: float) -> None:
         """Take in up to ``count`` workers that are placed and have imported the training function.
@@ -280,11 +322,19 @@ class RayExecutor:
         Raises:
             ClusterError: when a trial can never be placed.
         """
+        slots, fitting = self._resources.slots, self._fitting()
+        if self._whole and self._workers < fitting * slots:
+            raise ClusterError(
+                f"the cluster has room for {fitting} trials at a time, and this search cannot be kept to "
+                f"{self._workers:g}: leave --workers and budget.concurrent out, or raise resources.cpu"
+            )
+        return math.ceil(min(fitting * slots, self._workers) / slots)
+
+    def _fitting(self) -> int:
+        """How many workers fit."""
         import ray
 
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        fitting, slots = Placement(self._resources).fitting(nodes), self._resources.slots
-        return math.ceil(min(fitting * slots, self._workers) / slots)
+        return Placement(self._resources).fitting([node["Resources"] for node in ray.nodes() if node["Alive"]])
 
     def _local_cpus(self, workers: int) -> float:
         cores = os.cpu_count() or 1

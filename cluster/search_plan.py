@@ -86,11 +86,12 @@ class SearchPlan:
         self.budget.look(now.elapsed)
         if self.budget.over:
             return None
-        if max(self._scheduler.room(), self._ahead - len(self._waiting)) > 0:
+        room = max(self._scheduler.room(), self._ahead - len(self._waiting))
+        if room > 0 or self._scheduler.copies:  # members of a population take turns: all are known from the start
             request = self._ask(now)
             if request is not None:
                 return request
-            if self.thinking:
+            if room > 0 and self.thinking:
                 return None
         waiting = self._scheduler.choose()
         if waiting is not None:

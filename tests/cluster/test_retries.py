@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from assay.cluster.virtual_executor import Fault
-from assay.search import EventKind, Report, State, Trial
+from assay.cluster.virtual_executor import Fault, VirtualExecutor
+from assay.search import EventKind, Phase, Report, State
 from assay.trainables import Cause, TrialSpec
 
 from .worlds import Crash, World, first_step, rising
@@ -47,9 +47,7 @@ def alone(world: World, number: int) -> list[bool]:
 
 def test_a_lost_worker_starts_the_trial_again_from_its_checkpoint(world: Callable[..., World]) -> None:
     small = world(budget={"trials": 1})
-    executor = small.script(
-        lambda spec, attempt: [0.1, 0.2, Cause.WORKER_LOST] if attempt == 1 else full(spec, attempt)
-    )
+    executor = small.script(lambda spec, attempt: [0.1, 0.2, Cause.WORKER_LOST] if attempt < 2 else full(spec, attempt))
     first, second = executor.specs
     assert first.restore == ()
     assert second.restore == ((2, str(small.store)), (1, str(small.store)))
@@ -108,9 +106,9 @@ def test_when_all_nodes_are_lost_it_waits_for_one(world: Callable[..., World]) -
 
 
 def test_the_end_of_a_search_does_not_wait_for_a_node(world: Callable[..., World]) -> None:
-    small = world(budget={"trials": 1})
-    small.simulate(workers=1, faults=[Fault(4.0, node=0, repair=float("inf"))])
-    assert small.states == [State.COMPLETE]
+    small = world(budget={"trials": 1}, cluster={"retry": {"lost": 0}})
+    small.simulate(faults=[Fault(2.5, node=0, repair=float("inf"))])
+    assert small.states == [State.FAILED]
 
 
 def test_what_waits_for_a_node_without_checkpoints_is_made_again(world: Callable[..., World]) -> None:
@@ -163,12 +161,8 @@ def test_a_value_that_is_none_fails_the_trial_at_once(world: Callable[..., World
 
 @pytest.mark.parametrize("scheduler", ["asha", "promotion_asha", "hyperband", "bohb", "median"])
 def test_a_trial_that_is_tried_again_is_decided_on_once(world: Callable[..., World], scheduler: str) -> None:
-    calm, rough = (
-        world(
-            name=name, scheduler=scheduler, fidelity={"max": 9}, budget={"trials": 6}, cluster={"retry": {"trials": 9}}
-        )
-        for name in ("calm", "rough")
-    )
+    sections = {"scheduler": scheduler, "fidelity": {"max": 9}, "cluster": {"retry": {"trials": 9}}}
+    calm, rough = (world(name=name, budget={"trials": 6}, **sections) for name in ("calm", "rough"))
     calm.simulate()
     rough.simulate(
         crash=lambda spec, step: Cause.EXCEPTION if spec.attempt % 2 and step % 3 == 0 else None, checkpoints=False
@@ -255,11 +249,7 @@ def test_a_trial_that_ran_out_of_memory_is_not_run_after_the_budget(world: Calla
 
 
 def test_replicates_that_run_out_of_memory_run_once_more(world: Callable[..., World]) -> None:
-    from assay.cluster.virtual_executor import VirtualExecutor
-    from assay.search import Phase
-
     small = world()
     small.drive(VirtualExecutor(rising, 3, crash=fails(Cause.MEMORY, 1, trial=5)), phases=True)
-    replicates: list[Trial] = small.phase(Phase.REPLICATE)
-    assert {trial.state for trial in replicates} == {State.COMPLETE}
+    assert {trial.state for trial in small.phase(Phase.REPLICATE)} == {State.COMPLETE}
     assert alone(small, 5) == [False, True]
