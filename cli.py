@@ -574,7 +574,8 @@ def _show_trial(trial: Trial, results: Results, as_json: bool) -> None:
         return
     from .analysis import text
     from .analysis.yaml_writer import dump_yaml
-    from .search.store import OUTPUT, near, trial_folder
+    from .search.store import near, trial_folder
+    from .trainables.spec import OUTPUT
 
     facts = {"seed": trial.seed, "split": trial.split, "attempts": trial.attempts, "repeats trial": trial.parent}
     print(f"trial {trial.number} of {results.record.name}: {trial.phase}, {trial.state}, {text.seconds(trial.seconds)}")

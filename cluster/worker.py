@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from ..search.store import OUTPUT
 from ..spaces import TrainableError
 from ..trainables import Cause, Event, Failed, Reported, Session, Trainable, TrainableRef, TrialSpec
+from ..trainables.spec import OUTPUT
 
 _BATCH_SECONDS = 0.05  # reports that come faster are sent together
 _LEFT_BEHIND_BYTES = 256 * 2**20  # of GPU memory, by a trial that is over

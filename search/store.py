@@ -14,9 +14,6 @@ from sqlalchemy.exc import ArgumentError
 from ..spaces import UsageError
 
 LEDGER_FILE = "ledger.db"
-OUTPUT = "output.log"
-"""What a trial printed on a worker, in its folder."""
-
 TRIALS = "trials"
 """The folder of a sweep with one folder for each trial."""
 

@@ -10,6 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 
+OUTPUT = "output.log"
+"""What a trial printed, in its folder."""
+
+
 @dataclass(frozen=True)
 class TrialSpec:
     """One run of a training function.

@@ -15,8 +15,8 @@ import pytest
 
 from assay.cluster import worker as worker_module
 from assay.cluster.worker import Worker
-from assay.search.store import OUTPUT
 from assay.trainables import Cause, Event, Failed, Finished, Reported, TrainableRef, TrialSpec
+from assay.trainables.spec import OUTPUT
 
 SPEC = TrialSpec(0, {}, "score", max_steps=2)
 
