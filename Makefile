@@ -48,8 +48,8 @@ lint: $(READY)  ## ruff: rules and format
 types: $(READY)  ## mypy, strict
 	$(BIN)/mypy
 
-unit: $(READY) postgres  ## all tests
-	$(BIN)/python -m pytest
+unit: $(READY) postgres  ## all tests, two files at a time
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 format: $(READY)  ## write the format that lint wants
 	$(BIN)/ruff check --fix .

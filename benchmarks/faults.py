@@ -45,7 +45,7 @@ from assay.trainables import TrialSpec
 
 NAME = "shaken"
 KINDS = ("worker", "node", "driver", "driver, politely", "head")
-STEP_SECONDS = 0.08
+STEP_SECONDS = 0.25
 PATIENCE = 150.0
 
 SWEEPS: dict[str, dict[str, Any]] = {

@@ -173,6 +173,7 @@ class Controller:
             self._answer(number)
         self._obey()
         self._fill()
+        self._obey()  # to choose may mean to drop others
         self._journal.commit()
         acts, self._acts = self._acts, []
         for act in acts:
@@ -450,14 +451,15 @@ class Controller:
         self._journal.update(trial.record(State.PAUSED if paused else State.PENDING))
 
     def _obey(self) -> None:
-        for action in self._plan.actions():
-            trial = self._open.get(action.number)
-            if trial is None:
-                continue
-            if isinstance(action, Drop):
-                self._close(trial, State.STOPPED)
-            else:
-                self._exploit(trial, action)
+        while actions := self._plan.actions():  # which may lead to others
+            for action in actions:
+                trial = self._open.get(action.number)
+                if trial is None:
+                    continue
+                if isinstance(action, Drop):
+                    self._close(trial, State.STOPPED)
+                else:
+                    self._exploit(trial, action)
 
     def _exploit(self, trial: OpenTrial, action: Exploit) -> None:
         place = self._retention.place(action.source)

@@ -75,7 +75,7 @@ class SearchPlan:
 
     @property
     def thinking(self) -> bool:
-        return self._proposals.in_flight > 0 and not self.budget.over
+        return self._proposals.in_flight > 0 and not self.budget.over and not self._exhausted
 
     @property
     def _limit(self) -> int | None:

@@ -20,6 +20,7 @@ from ray.tune.error import TuneError
 from ray.tune.schedulers import FIFOScheduler
 
 from ..search import Ledger, Phase, Queue, SweepRecord, scheduler_seed
+from ..search.hyperband import HyperBandOptions
 from ..search.population import Codec, PopulationOptions
 from ..spaces import AssayError, ClusterError, SweepInterrupted
 from ..trainables.checkpoints import is_local, join
@@ -39,6 +40,7 @@ _SETTINGS = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # signals are ours
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # a trial that failed has no metric
     "TUNE_GLOBAL_CHECKPOINT_S": _NEVER,  # the ledger is the record
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000",  # we say how many there are
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "RAY_AIR_NEW_OUTPUT": "0",  # the other one prints even when it is told not to
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -122,14 +124,14 @@ class TuneEngine:
             raise SweepInterrupted(f"sweep {self._record.name!r} was {what}; trials that were not over are lost")
 
     def _run(self, record: TuneRecord, first: int, lent: Lent) -> None:
-        fidelity, scheduler = self._sweep.granted, self._scheduler()
-        hooks = Hooks(record, first, self._wish, self._codec(), limit=lent.limit)
+        fidelity, scheduler, room = self._sweep.granted, self._scheduler(), self._room()
+        hooks = Hooks(record, first, self._wish, self._codec(), places=lent.places, limit=lent.limit, room=room)
         hooks.overhear(scheduler)
         rungs = self._sweep.scheduler.rungs(fidelity) if fidelity else []
         trainable = tune.with_parameters(TuneTrial, ref=lent.trainable, rungs=rungs, copies=hooks.copies)
         placed = tune.with_resources(trainable, tune.PlacementGroupFactory([Placement(lent.resources).bundle]))
         folder = f"tune-{uuid4().hex[:8]}"
-        with _settings(lent.places), _quiet(), _seeded(scheduler_seed(self._sweep.seed)), self._cleared(folder, hooks):
+        with _settings(), _quiet(), _seeded(scheduler_seed(self._sweep.seed)), self._cleared(folder, hooks):
             tuner = tune.Tuner(
                 placed,
                 tune_config=tune.TuneConfig(
@@ -159,6 +161,10 @@ class TuneEngine:
         if make is None:
             return FIFOScheduler()
         return make(self._sweep.parameters, self._sweep.objective, options.require(fidelity))
+
+    def _room(self) -> Callable[[int], int]:
+        options, fidelity = self._sweep.scheduler, self._sweep.granted
+        return options.room(options.require(fidelity)) if isinstance(options, HyperBandOptions) else lambda known: 0
 
     def _codec(self) -> Codec | None:
         """Only where Ray Tune changes configs."""
@@ -192,11 +198,10 @@ def _failed(error: TuneError) -> AssayError:
 
 
 @contextmanager
-def _settings(places: int) -> Iterator[None]:
+def _settings() -> Iterator[None]:
     """Ray Tune's settings that are read from the environment, for this run."""
-    wanted = _SETTINGS | {"TUNE_MAX_PENDING_TRIALS_PG": str(places)}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
+    before = {name: os.environ.get(name) for name in _SETTINGS}
+    os.environ.update(_SETTINGS)
     try:
         yield
     finally:

@@ -35,7 +35,9 @@ class Hooks:
         first: the number of a trial that was asked for already.
         wish: asked in every round of Ray Tune's loop.
         codec: where the scheduler changes configs.
-        limit: trials that may be open at the same time, if the cluster has room for more.
+        places: trials at the same time.
+        limit: the same, if the cluster has room for more.
+        room: trials that the scheduler should know of in advance, given how many it knows.
 
     Attributes:
         error: what went wrong on our side, which Ray Tune turns into text.
@@ -49,13 +51,16 @@ class Hooks:
         wish: Callable[[], Wish],
         codec: Codec | None,
         *,
+        places: int,
         limit: int | None,
+        room: Callable[[int], int],
     ) -> None:
         self._record = record
         self._next: int | None = first
         self._wish = wish
         self._codec = codec
-        self._limit = limit
+        self._places, self._limit, self._room = places, limit, room
+        self._asked = 0
         self._decisions: dict[str, str] = {}
         self.error: Exception | None = None
         self.staging: Path | None = None
@@ -84,12 +89,13 @@ class Hooks:
         if self._wish() is not Wish.NONE:
             self.proposer.set_finished()
             return None
-        if self._next is None and self._limit is not None and self._record.open_trials >= self._limit:
+        if self._asked and self._enough():
             return None
         number, self._next = self._next if self._next is not None else self._record.ask(), None
         if number is None:
             self.proposer.set_finished()
             return None
+        self._asked += 1
         self.staging = Path(experiment["storage"].experiment_driver_staging_path)
         return Trial(
             experiment["run"],
@@ -102,6 +108,11 @@ class Hooks:
             max_failures=experiment["max_failures"],
             storage=experiment["storage"],
         )
+
+    def _enough(self) -> bool:
+        if self._limit is not None and self._record.open_trials >= self._limit:
+            return True
+        return self._record.new_trials >= self._places and self._room(self._asked) <= 0
 
     def stop_all(self) -> bool:
         """Whether the search is to be left as it is, now."""

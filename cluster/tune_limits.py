@@ -14,20 +14,20 @@ def refuse_what_tune_cannot(sweep: Sweep, *, inline: bool, address: str | None) 
     Raises:
         SweepError: one line for each thing that it cannot do.
     """
-    problems = [*_about_place(inline, address), *_about_sweep(sweep)]
+    problems = [*_of_place(inline, address), *_of_sweep(sweep)]
     if problems:
         raise SweepError(problems)
 
 
 def refuse_to_try_again(record: SweepRecord) -> None:
-    """Nothing, unless trials that are over would have to go on.
+    """Nothing, unless trials that are over would have to be tried again.
 
     Raises:
         SweepError: when no trial of the sweep gave a score.
     """
     if record.state == "failed":
         raise SweepError(
-            f"no trial of {record.name!r} gave a score, and engine: tune cannot try them again: `--new` starts anew"
+            f"no trial of {record.name!r} gave a score, and Ray Tune tries none again: `--new` starts anew"
         )
 
 
@@ -38,31 +38,32 @@ def refuse_other_fidelity(old: Sweep, new: Sweep) -> None:
         SweepError: when their length changes.
     """
     if old.fidelity != new.fidelity:
-        raise SweepError([_problem("another length of trials that are over", "fidelity")])
+        text = "Ray Tune does not go on with trials that are over: keep it, or give the sweep another --name"
+        raise SweepError([Problem(("fidelity",), text)])
 
 
-def _about_place(inline: bool, address: str | None) -> Iterator[Problem]:
+def _of_place(inline: bool, address: str | None) -> Iterator[Problem]:
     if inline:
-        yield _problem("trials in this process: leave --inline out")
+        yield _problem("Ray Tune runs no trials in this process: leave --inline out")
     if address is not None and address.startswith("ray://"):
-        yield _problem(f"a search through Ray Client: write host:port instead of {address}", "cluster", "address")
+        yield _problem(f"Ray Tune cannot be watched through {address}: write host:port", "cluster", "address")
 
 
-def _about_sweep(sweep: Sweep) -> Iterator[Problem]:
+def _of_sweep(sweep: Sweep) -> Iterator[Problem]:
     resources, retry, timeouts = sweep.resources, sweep.cluster.retry, sweep.cluster.timeouts
     if sweep.scheduler.type == "promotion_asha":
-        yield _problem("promotion_asha: write asha", "scheduler")
+        yield _problem("Ray Tune has no promotion_asha: write asha", "scheduler")
     if resources.workers > 1:
-        yield _problem("several processes for one trial", "resources", "workers")
+        yield _problem("Ray Tune runs each trial in one process here: write 1", "resources", "workers")
     if resources.slots > 1:
-        yield _problem("several trials in one process", "resources", "slots")
+        yield _problem("Ray Tune runs one trial in a process: write 1", "resources", "slots")
     if retry.trials:
-        yield _problem("retries of trials that raise", "cluster", "retry", "trials")
+        yield _problem("Ray Tune tries only lost workers again: write 0", "cluster", "retry", "trials")
     if timeouts.trial is not None:
-        yield _problem("timeouts of trials", "cluster", "timeouts", "trial")
+        yield _problem("Ray Tune has no such timeout: leave it out", "cluster", "timeouts", "trial")
     if timeouts.report is not None:
-        yield _problem("timeouts of reports", "cluster", "timeouts", "report")
+        yield _problem("Ray Tune has no such timeout: leave it out", "cluster", "timeouts", "report")
 
 
-def _problem(what: str, *where: str) -> Problem:
-    return Problem(where, f"engine: tune cannot do {what}; engine: assay can")
+def _problem(text: str, *where: str) -> Problem:
+    return Problem(where, f"{text}, or write engine: assay")

@@ -99,6 +99,11 @@ class TuneRecord:
         """How many trials are not over."""
         return len(self._open)
 
+    @property
+    def new_trials(self) -> int:
+        """How many trials never had a place."""
+        return sum(not trial.attempts for trial in self._open.values())
+
     def is_open(self, number: int) -> bool:
         """Whether a trial is not over."""
         return number in self._open

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -47,8 +48,12 @@ class HyperBandOptions(SchedulerOptions):
         from .tune_scheduler import TuneScheduler
 
         granted = self.require(fidelity)
-        room = _Room(_bracket_sizes(granted, self.eta, self.largest_first))
-        return TuneScheduler(self.tune_scheduler(space, objective, granted), seed, sees_all=True, room=room)
+        scheduler = _without_stalls(self.tune_scheduler(space, objective, granted))
+        return TuneScheduler(scheduler, seed, sees_all=True, room=self.room(granted))
+
+    def room(self, fidelity: Fidelity) -> Callable[[int], int]:
+        """From how many trials it knows to how many more it should, before some of them report."""
+        return _Room(_bracket_sizes(fidelity, self.eta, self.largest_first))
 
     def tune_scheduler(self, space: Space, objective: Objective, fidelity: Fidelity) -> Any:
         """Ray Tune's object."""
@@ -82,6 +87,20 @@ class BohbOptions(HyperBandOptions):
         from ray.tune.schedulers import HyperBandForBOHB
 
         return HyperBandForBOHB
+
+
+def _without_stalls(scheduler: Any) -> Any:
+    """After its first halving a bracket took no notice of a trial that failed, and the others waited for it."""
+    process = scheduler._process_bracket
+
+    def processed(controller: Any, bracket: Any) -> Any:
+        try:
+            return process(controller, bracket)
+        finally:
+            bracket.is_being_processed = False
+
+    scheduler._process_bracket = processed
+    return scheduler
 
 
 class _Room:

@@ -123,7 +123,7 @@ class PromotionAsha(Queue):
         super().on_end(number, step, value)
         self._running.discard(number)
         self._leave_rung(number)
-        self._full_runs += value is not None and step > self._steps[-1]
+        self._full_runs += value is not None and step > max(self._steps, default=0)
 
     def on_lost(self, number: int) -> None:
         super().on_lost(number)

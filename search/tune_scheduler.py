@@ -249,6 +249,18 @@ class TuneScheduler:
                 trial.last_result = self._result(step, value)
                 self._scheduler.on_trial_complete(self._stage, trial, trial.last_result)
         self._stage.end(trial, _ERROR if value is None else _TERMINATED)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Compare members that all wait for one that is over now: in Ray nobody does, and they wait for ever."""
+        if not self.copies or not self._stage.waiting or self._choice() is not None:
+            return
+        if any(trial.status == _RUNNING for trial in self._stage.trials.values()):
+            return
+        member = next(iter(self._stage.waiting.values()))
+        with self._seeded():
+            self._scheduler.on_trial_result(self._stage, member, member.last_result)
+        self._note_exploits()
 
     def on_lost(self, number: int) -> None:
         trial = self._stage.trials.get(number)

@@ -1,131 +1,372 @@
-"""Every scheduler decides the same when the same events are repeated, for both goals, and draws from its own seed."""
+"""What every scheduler keeps to, driven as the controller drives it: lost places, failures and early ends included."""
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from assay.search import SCHEDULERS, Decision, Scheduler
-from assay.spaces import Fidelity, Objective
+from assay.search import SCHEDULERS, Action, Decision, Drop, Exploit, Saved, Scheduler
+from assay.spaces import Config, Fidelity, Objective, Space
 
 FIDELITY = Fidelity("epoch", 1, 27)
+SPACE = Space(
+    {
+        "lr": "loguniform(1e-4, 1e-1)",
+        "momentum": {"min": 0.0, "max": 0.9, "step": 0.1},
+        "width": {"type": "int", "min": 8, "max": 512, "log": True},
+        "depth": {"type": "int", "min": 2, "max": 20, "step": 3},
+        "kind": ["a", "b", None],
+        "b.rate": {"min": 0.0, "max": 1.0, "when": {"kind": "b"}},
+    }
+)
+OPTIONS: dict[str, dict[str, Any]] = {"pbt": {"interval": 3}, "pb2": {"interval": 13}}
+TRIALS = {"pb2": 6, "pbt": 12}  # a proposal of pb2 takes up to a second
+PLACES = 4
 
 every_scheduler = pytest.mark.parametrize("word", sorted(SCHEDULERS))
+every_scheduler_and_seed = pytest.mark.parametrize(
+    ("word", "seed"), [(word, seed) for word in sorted(SCHEDULERS) for seed in range(1 if word == "pb2" else 4)]
+)
 
 
-@dataclass(frozen=True)
-class Event:
-    """What happens to a trial: it starts (no step), reports, or ends by itself (``over``)."""
+def build(
+    word: str, goal: str = "maximize", seed: int = 0, fidelity: Fidelity = FIDELITY, space: Space = SPACE, **more: Any
+) -> Scheduler:
+    options = SCHEDULERS[word].model_validate({"type": word, **OPTIONS.get(word, {}), **more})
+    return options.build(space, Objective("score", goal), fidelity, seed)  # type: ignore[arg-type]
+
+
+@dataclass
+class Member:
+    """A trial as the driver knows it; ``until``: where it waits for an answer."""
 
     number: int
+    config: Config
     step: int = 0
-    value: float | None = None
-    over: bool = False
+    segment: int = 0
+    until: int | None = None
+    full: bool = False  # its last report is made, it only has to end
 
 
-def build(word: str, goal: str = "maximize", seed: int = 0, fidelity: Fidelity = FIDELITY) -> Scheduler:
-    return SCHEDULERS[word](type=word).build(Objective("score", goal), fidelity, seed)  # type: ignore[arg-type]
+class Driver:
+    """Runs trials in a random order; what happens depends on ``seed`` and on what the scheduler says.
+
+    Args:
+        fails, loses, ends: how often a trial fails, loses its place, and ends by itself, at each step.
+        restless: move the global generators between calls, and look at them after each.
+
+    Attributes:
+        log: every call with its answer.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        seed: int = 0,
+        trials: int = 24,
+        *,
+        sign: int = 1,
+        fails: float = 0.01,
+        loses: float = 0.02,
+        ends: float = 0.01,
+        space: Space = SPACE,
+        longest: int = FIDELITY.max,
+        restless: bool = False,
+    ) -> None:
+        self.scheduler, self.seed, self.trials, self.sign = scheduler, seed, trials, sign
+        self.fails, self.loses, self.ends = fails, loses, ends
+        self.space, self.longest, self.restless = space, longest, restless
+        self.log: list[tuple[str, tuple[Any, ...], dict[str, Any], Any]] = []
+        self.rng = np.random.default_rng(seed)
+        self.added = 0
+        self.waiting: dict[int, Member] = {}
+        self.running: dict[int, Member] = {}
+        self.ended: set[int] = set()
+        self.reported: set[Saved] = set()
+        self.decided: list[tuple[int, int, Decision]] = []
+        self.exploits: list[Exploit] = []
+
+    def call(self, name: str, *arguments: Any, **keywords: Any) -> Any:
+        before = global_states() if self.restless else None
+        answer = getattr(self.scheduler, name)(*arguments, **keywords)
+        if self.restless:
+            assert global_states() == before
+            random.random()
+            np.random.random()  # noqa: NPY002
+        self.log.append((name, arguments, keywords, answer))
+        return answer
+
+    def run(self, steps: int = 20_000) -> None:
+        for _ in range(steps):
+            if not self._fill() and not self.running:
+                break
+            if self.running:
+                self._advance(self.running[int(self.rng.choice(sorted(self.running)))])
+
+    def _fill(self) -> bool:
+        """Whether a place was filled."""
+        filled = False
+        while len(self.running) < PLACES:
+            more = self.added < self.trials
+            if more and (self.scheduler.copies or self.call("room") > 0):
+                self._add()
+                continue
+            number = self.call("choose")
+            if number is None and more:
+                self._add()
+                continue
+            number = self.call("choose", last=True) if number is None else number
+            self._obey()
+            if number is None:
+                break
+            self._start(number)
+            filled = True
+        return filled
+
+    def _add(self) -> None:
+        config = self.space.sample(np.random.default_rng([self.seed, self.added]))
+        self.waiting[self.added] = Member(self.added, config)
+        self.call("on_add", self.added, config)
+        self.added += 1
+
+    def _start(self, number: int) -> None:
+        member = self.running[number] = self.waiting.pop(number)
+        self.call("on_run", number)
+        member.until = self.call("horizon", number, member.step)
+
+    def _advance(self, member: Member) -> None:
+        fate = self.rng.random()
+        if member.full:
+            self._end(member, self._value(member))
+        elif fate < self.fails:
+            self._end(member, None)
+        elif fate < self.fails + self.loses:
+            self._lose(member)
+        elif fate < self.fails + self.loses + self.ends and member.step:
+            self._end(member, self._value(member))
+        else:
+            self._report(member)
+        self._obey()
+
+    def _lose(self, member: Member) -> None:
+        del self.running[member.number]
+        self.waiting[member.number] = member
+        self.call("on_lost", member.number)
+
+    def _report(self, member: Member) -> None:
+        member.step += 1
+        self.reported.add(Saved(member.number, member.segment, member.step))
+        if member.step == self.longest:
+            member.full = True
+            self.call("on_end", member.number, member.step, self._value(member))
+            return
+        decision = self.call("on_report", member.number, member.step, self._value(member))
+        self.decided.append((member.number, member.step, decision))
+        if decision is not Decision.CONTINUE:
+            assert member.step == member.until, "it was not announced"
+        if member.step == member.until:
+            member.until = self.call("horizon", member.number, member.step)
+        assert member.until is None or member.until > member.step
+        if decision is Decision.STOP:
+            self._end(member, self._value(member))
+        elif decision is Decision.PAUSE:
+            del self.running[member.number]
+            self.waiting[member.number] = member
+
+    def _end(self, member: Member, value: float | None) -> None:
+        self.running.pop(member.number, self.waiting.pop(member.number, None))
+        self.ended.add(member.number)
+        self.call("on_end", member.number, member.step, value)
+
+    def _obey(self) -> None:
+        while actions := self.call("actions"):
+            for action in actions:
+                member = self.waiting[action.number]
+                if isinstance(action, Drop):
+                    self._end(member, self._value(member))
+                else:
+                    self._exploit(member, action)
+        assert self.call("pins") <= self.reported
+
+    def _exploit(self, member: Member, action: Exploit) -> None:
+        assert action.source in self.reported
+        assert action.source.number != member.number
+        assert self.space.validate(action.config.nested()) == action.config
+        self.exploits.append(action)
+        member.config, member.step = action.config, action.source.step
+        member.segment += 1
+
+    def _value(self, member: Member) -> float:
+        noise = np.random.default_rng([self.seed, member.number, member.segment, member.step]).normal()
+        return self.sign * float(round(member.number % 7 + noise + member.step * 0.1, 3))
 
 
-def feed(scheduler: Scheduler, event: Event) -> Decision | None:
-    if event.over:
-        scheduler.on_end(event.number, event.step, event.value)
-    elif event.value is None:
-        scheduler.on_start(event.number)
-    else:
-        return scheduler.on_report(event.number, event.step, event.value)
-    return None
+def global_states() -> tuple[Any, ...]:
+    _, key, *rest = np.random.get_state()  # noqa: NPY002
+    return random.getstate(), key.tobytes(), rest  # type: ignore[union-attr]
 
 
-def simulate(scheduler: Scheduler, seed: int, sign: int = 1, trials: int = 30) -> list[tuple[Event, Decision | None]]:
-    """Six trials at a time; a few fail, a few end early by themselves, stopped ones are heard of no more."""
-    rng = np.random.default_rng(seed)
-    steps: dict[int, int] = {}
-    log: list[tuple[Event, Decision | None]] = []
-
-    def happen(event: Event) -> Decision | None:
-        log.append((event, feed(scheduler, event)))
-        return log[-1][1]
-
-    for _ in range(100 * trials):
-        started = len([event for event, _ in log if event.step == 0 and not event.over])
-        if started < trials and len(steps) < 6:
-            steps[started] = 0
-            happen(Event(started))
-            continue
-        if not steps:
-            break
-        number = int(rng.choice(sorted(steps)))
-        fate = rng.random()
-        if fate < 0.02:
-            happen(Event(number, steps.pop(number), None, over=True))
-            continue
-        steps[number] += 1
-        value = sign * float(rng.normal(number % 7, 1.0) + steps[number] * 0.1)
-        if happen(Event(number, steps[number], value)) == Decision.STOP:
-            steps.pop(number)
-        elif steps[number] == FIDELITY.max or fate > 0.99:
-            happen(Event(number, steps.pop(number), value, over=True))
-    return log
+def answers(driver: Driver) -> list[Any]:
+    return [answer for *_, answer in driver.log]
 
 
-@every_scheduler
-@pytest.mark.parametrize("seed", range(5))
-def test_repeating_the_events_repeats_the_decisions(word: str, seed: int) -> None:
-    log = simulate(build(word), seed)
-    rebuilt = build(word)
-    assert [feed(rebuilt, event) for event, _ in log] == [decision for _, decision in log]
+@every_scheduler_and_seed
+def test_the_same_calls_get_the_same_answers(word: str, seed: int) -> None:
+    driver = Driver(build(word, seed=seed), seed, TRIALS.get(word, 24))
+    driver.run()
+    again = build(word, seed=seed)
+    for name, arguments, keywords, answer in driver.log:
+        assert getattr(again, name)(*arguments, **keywords) == answer, f"{name}{arguments}"
 
 
-@every_scheduler
-@pytest.mark.parametrize("seed", range(5))
+@every_scheduler_and_seed
 def test_minimizing_mirrors_maximizing(word: str, seed: int) -> None:
-    upwards = simulate(build(word, "maximize"), seed)
-    downwards = simulate(build(word, "minimize"), seed, sign=-1)
-    assert [decision for _, decision in upwards] == [decision for _, decision in downwards]
+    upwards = Driver(build(word, "maximize"), seed, TRIALS.get(word, 24))
+    downwards = Driver(build(word, "minimize"), seed, TRIALS.get(word, 24), sign=-1)
+    upwards.run()
+    downwards.run()
+    assert answers(upwards) == answers(downwards)
 
 
 @every_scheduler
-def test_the_global_generator_is_neither_read_nor_moved(word: str) -> None:
+def test_the_callers_generators_are_neither_read_nor_moved(word: str) -> None:
     logs = []
     for seed in (1, 2):
+        random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002
-        before = np.random.get_state()  # noqa: NPY002
-        logs.append(simulate(build(word, seed=3), 0))
-        after = np.random.get_state()  # noqa: NPY002
-        assert before[1].tolist() == after[1].tolist()
-        assert before[2:] == after[2:]
-    assert logs[0] == logs[1]
+        driver = Driver(build(word, seed=3), 0, 6, restless=True)
+        driver.run()
+        logs.append(driver.log)
+    calm = Driver(build(word, seed=3), 0, 6)
+    calm.run()
+    assert logs == [calm.log, calm.log]
+
+
+@every_scheduler_and_seed
+def test_every_trial_is_known_and_none_waits_once_all_are_over(word: str, seed: int) -> None:
+    driver = Driver(build(word, seed=seed), seed, TRIALS.get(word, 24), fails=0.02)
+    driver.run()
+    assert driver.added == TRIALS.get(word, 24)
+    assert not driver.running
+    for number in list(driver.waiting):
+        assert not driver.scheduler.copies, "a member waits for ever"
+        driver._end(driver.waiting[number], driver._value(driver.waiting[number]))
+    assert driver.ended == set(range(driver.added))
+    assert driver.call("choose") is driver.call("choose", last=True) is None
+    assert driver.call("actions") == []
 
 
 @every_scheduler
-def test_no_trial_is_stopped_between_rungs_or_before_the_grace(word: str) -> None:
-    options = SCHEDULERS[word](type=word)
+def test_stops_and_pauses_come_at_the_rungs_and_no_stop_before_the_grace(word: str) -> None:
+    options = SCHEDULERS[word].model_validate({"type": word, **OPTIONS.get(word, {})})
     rungs, grace = options.rungs(FIDELITY), options.grace_of(FIDELITY)
     assert rungs == sorted(set(rungs))
-    assert all(grace <= rung < FIDELITY.max for rung in rungs)
-    stops = {event.step for event, decision in simulate(build(word), 1) if decision == Decision.STOP}
-    assert stops <= {*rungs, FIDELITY.max}
+    assert all(1 <= rung < FIDELITY.max for rung in rungs)
+    driver = Driver(build(word), 1, TRIALS.get(word, 24))
+    driver.run()
+    stops = {step for _, step, decision in driver.decided if decision is Decision.STOP}
+    pauses = {step for _, step, decision in driver.decided if decision is Decision.PAUSE}
+    assert stops | pauses <= set(rungs)
+    assert all(grace <= step for step in stops)
+    assert bool(stops | pauses) == bool(rungs)
+
+
+@every_scheduler_and_seed
+def test_trials_that_lost_their_place_are_chosen_again(word: str, seed: int) -> None:
+    driver = Driver(build(word, seed=seed), seed, TRIALS.get(word, 24), fails=0.0)
+    driver.run(int(np.random.default_rng(seed).integers(1, 60)))
+    lost = set(driver.running)
+    assert lost
+    for number in lost:
+        driver._lose(driver.running[number])
+    found = set()
+    while lost - found:
+        number = driver.call("choose")
+        assert number is not None
+        driver._start(number)
+        found.add(number)
+    for number in lost:
+        driver._report(driver.running[number])
+
+
+@every_scheduler
+def test_a_trial_that_is_lost_after_its_last_report_is_chosen_to_end(word: str) -> None:
+    scheduler = build(word)
+    for number in range(3):
+        scheduler.on_add(number, SPACE.default())
+    scheduler.on_run(1)
+    scheduler.on_end(1, 27, 0.5)
+    scheduler.on_lost(1)
+    chosen = []
+    while (number := scheduler.choose()) is not None and number not in chosen:
+        scheduler.on_run(number)
+        chosen.append(number)
+    assert sorted(chosen) == [0, 1, 2]
+    scheduler.on_end(1, 27, 0.5)
+    assert scheduler.choose() is None
 
 
 @every_scheduler
 def test_a_trial_that_fails_before_its_first_report_harms_nothing(word: str) -> None:
     scheduler = build(word)
-    scheduler.on_start(0)
+    scheduler.on_add(0, SPACE.default())
+    scheduler.on_add(1, SPACE.default())
+    scheduler.on_run(0)
     scheduler.on_end(0, 0, None)
-    scheduler.on_start(1)
-    assert scheduler.on_report(1, 1, 0.5) == Decision.CONTINUE
+    assert scheduler.choose() == 1
+    scheduler.on_run(1)
+    assert scheduler.on_report(1, 1, 0.5) in (Decision.CONTINUE, Decision.PAUSE)
 
 
 @every_scheduler
-def test_the_end_of_a_stopped_trial_is_no_news(word: str) -> None:
+def test_a_trial_may_end_before_it_ran(word: str) -> None:
     scheduler = build(word)
-    for number in range(9):
-        scheduler.on_start(number)
-        decision = scheduler.on_report(number, 1, float(-number))
-        scheduler.on_end(number, 1, float(-number) if decision == Decision.CONTINUE else None)
+    for number in range(3):
+        scheduler.on_add(number, SPACE.default())
+    for number in range(3):
+        scheduler.on_end(number, 0, None)
+    assert scheduler.choose() is scheduler.choose(last=True) is None
+
+
+@every_scheduler
+def test_the_end_of_a_trial_is_told_twice_and_counts_once(word: str) -> None:
+    """A decision to stop, or the last report of a full run, ends it for the scheduler before it has ended."""
+    twice, once = (Driver(build(word), 5, TRIALS.get(word, 24), fails=0.0, loses=0.0) for _ in range(2))
+    twice.run()
+    end = once.scheduler.on_end
+    over: set[int] = set()
+
+    def only_first(number: int, step: int, value: float | None) -> None:
+        if number not in over:
+            end(number, step, value)
+        over.add(number)
+
+    once.scheduler.on_end = only_first  # type: ignore[method-assign]
+    once.run()
+    assert answers(twice) == answers(once)
+
+
+@every_scheduler
+@pytest.mark.parametrize("longest", [1, 2, 3])
+def test_the_shortest_runs(word: str, longest: int) -> None:
+    """A full run of one report leaves nothing to decide."""
+    options = SCHEDULERS[word].model_validate({"type": word})
+    fidelity = Fidelity("epoch", 1, longest)
+    try:
+        options.check(SPACE, fidelity, 6)
+    except ValueError:
+        return  # it is refused, with the reason
+    driver = Driver(build(word, fidelity=fidelity, **({"interval": 1} if OPTIONS.get(word) else {})), 2, 6)
+    driver.longest = longest
+    driver.run()
+    assert driver.added == 6
+    assert not driver.running
 
 
 @every_scheduler
@@ -133,3 +374,94 @@ def test_unknown_options_are_refused(word: str) -> None:
     with pytest.raises(ValueError, match="nonsense"):
         SCHEDULERS[word].model_validate({"type": word, "nonsense": 1})
     assert SCHEDULERS[word](type=word).type == word
+
+
+# Copies
+
+
+@st.composite
+def spaces(draw: st.DrawFn) -> Space:
+    """Every kind of parameter, some of them under a condition."""
+    low, count = draw(st.integers(1, 9)), draw(st.integers(1, 40))
+    kinds: dict[str, Any] = {
+        "rate": {"min": low / 10, "max": (low + count) / 10, "log": draw(st.booleans())},
+        "grid": {"min": low / 10, "max": (low + count) / 10, "step": 0.1, "log": draw(st.booleans())},
+        "whole": {"type": "int", "min": low, "max": low + 3 * count, "step": 3, "log": draw(st.booleans())},
+        "kind": draw(st.lists(st.sampled_from(["a", "b", 1, 1.5, True, None]), min_size=1, max_size=4, unique_by=repr)),
+        "fixed": 7,
+    }
+    kinds["under.kind"] = {"min": -1.0, "max": 1.0, "when": {"kind": kinds["kind"][0]}}
+    kinds["under.whole"] = {"values": ["x", "y"], "when": {"whole": low}}
+    names = draw(st.permutations(list(kinds)))
+    return Space({name: kinds[name] for name in names})
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.data())
+def test_copies_are_valid_and_come_from_what_was_reported(data: st.DataObject) -> None:
+    """The driver checks each exploit: its config is one of the space, its source was saved, and is another trial's."""
+    space = data.draw(spaces())
+    names = [name for name in space if not space[name].conditions]
+    scheduler = build(
+        "pbt",
+        space=space,
+        seed=data.draw(st.integers(0, 99)),
+        fidelity=Fidelity("epoch", 1, 9),
+        interval=data.draw(st.integers(1, 4)),
+        perturb=data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True)),
+        quantile=data.draw(st.sampled_from([0.1, 0.25, 0.5])),
+        resample=data.draw(st.sampled_from([0.0, 0.5, 1.0])),
+        factors=data.draw(st.sampled_from([[0.8, 1.2], [0.1, 10.0], [-1.0, 1.0]])),
+        synchronous=data.draw(st.booleans()),
+    )
+    driver = Driver(scheduler, data.draw(st.integers(0, 99)), data.draw(st.integers(2, 9)), space=space, longest=9)
+    driver.run()
+    assert driver.ended == set(range(driver.trials))
+
+
+@pytest.mark.parametrize(
+    ("synchronous", "perturb"), [(False, ["lr", "momentum", "width", "depth"]), (True, ["lr", "width"])]
+)
+def test_bandits_propose_what_is_in_the_space(synchronous: bool, perturb: list[str]) -> None:
+    driver = Driver(build("pb2", interval=3, perturb=perturb, synchronous=synchronous), 3, 6, longest=10)
+    driver.run()
+    assert driver.exploits
+    assert driver.ended == set(range(6))
+
+
+@pytest.mark.parametrize("word", ["pbt", "pb2"])
+def test_what_may_be_copied_is_kept(word: str) -> None:
+    """The source of each exploit was pinned from its report on."""
+    scheduler = build(word, interval=3)
+    driver = Driver(scheduler, 7, 6, longest=10)
+    pinned: set[Saved] = set()
+    obey = driver._obey
+
+    def watched() -> None:
+        known, before = pinned | _last_reports(driver), len(driver.exploits)
+        obey()
+        assert all(exploit.source in known for exploit in driver.exploits[before:])
+        pinned.clear()
+        pinned.update(scheduler.pins())
+
+    driver._obey = watched  # type: ignore[method-assign]
+    driver.run()
+    assert driver.exploits
+    assert not any(scheduler.pins() for word in SCHEDULERS if not (scheduler := build(word)).copies)
+
+
+def _last_reports(driver: Driver) -> set[Saved]:
+    """What is on disk anyway: the newest checkpoint of each trial that runs or waits."""
+    members = [*driver.running.values(), *driver.waiting.values()]
+    return {Saved(member.number, member.segment, member.step) for member in members}
+
+
+def actions_of(driver: Driver) -> list[Action]:
+    return [action for name, *_, answer in driver.log if name == "actions" for action in answer]
+
+
+@pytest.mark.parametrize("word", [word for word in sorted(SCHEDULERS) if not build(word).copies])
+def test_only_populations_copy(word: str) -> None:
+    driver = Driver(build(word), 4)
+    driver.run()
+    assert not any(isinstance(action, Exploit) for action in actions_of(driver))
