@@ -149,17 +149,23 @@ class RayExecutor:
     def wait(self, timeout: float) -> Sequence[Event]:
         import ray
 
-        lost = self._bereaved()
+        events = self._bereaved()
         futures = [*self._waiting, *self._joining, *self._leaving]
-        if not futures or not ray.wait(futures, num_returns=1, timeout=0 if lost else timeout)[0]:
+        ready = ray.wait(futures, num_returns=len(futures), timeout=0)[0] if futures else []
+        if futures and not ready and not events:
+            ready = ray.wait(futures, num_returns=1, timeout=timeout)[0]
+        if not ready:
             self._refuse_to_wait_for_ever()
-            return lost
-        self._join(len(self._joining), 0)
-        self._let_go()
-        if not self._waiting:
-            return lost
-        ready, _ = ray.wait(list(self._waiting), num_returns=len(self._waiting), timeout=0)
-        return [*lost, *(event for future in ready for event in self._answer(future))]
+        for future in ready:
+            if future in self._joining:
+                self._take_in(future)
+            elif future in self._leaving:
+                self._let_go(future)
+            else:
+                events += self._answer(future)
+        if self._queued:
+            self._host_queued()
+        return events
 
     def close(self) -> None:
         self._send_away()
@@ -205,17 +211,11 @@ class RayExecutor:
         orphans, self._orphans = self._orphans, []
         return [Failed(number, Cause.WORKER_LOST, "its worker had to be replaced") for number in orphans]
 
-    def _let_go(self) -> None:
-        """Workers of abandoned trials: one that could not end its trial is replaced."""
-        import ray
-
-        if not self._leaving:
-            return
-        ready, _ = ray.wait(list(self._leaving), num_returns=len(self._leaving), timeout=0)
-        for future in ready:
-            worker = self._leaving.pop(future, None)
-            if worker is not None and worker.failed(future):
-                self._dismiss(worker)
+    def _let_go(self, future: Any) -> None:
+        """The worker of an abandoned trial: one that could not end its trial is replaced."""
+        worker = self._leaving.pop(future)
+        if worker.failed(future):
+            self._dismiss(worker)
 
     def _dismiss(self, worker: WorkerGroup) -> None:
         """End a worker's processes and hire another in its stead."""
@@ -263,7 +263,15 @@ class RayExecutor:
         return replace(self._ref, directory=self._connection.directory)
 
     def _join(self, count: int, timeout: float) -> None:
-        """Take in up to ``count`` workers that are placed and have imported the training function.
+        """Wait for up to ``count`` workers, and take them in."""
+        import ray
+
+        if self._joining:
+            for future in ray.wait(list(self._joining), num_returns=count, timeout=timeout)[0]:
+                self._take_in(future)
+
+    def _take_in(self, future: Any) -> None:
+        """Take in a worker that is placed and has imported the training function.
 
         Raises:
             TrainableError: when it cannot be imported there.
@@ -271,27 +279,22 @@ class RayExecutor:
         """
         import ray
 
-        if not self._joining:
+        worker = self._joining.pop(future)
+        try:
+            reason = ray.get(future)
+        except ray.exceptions.RayError as error:
+            worker.kill()
+            self._start_again(error)
             return
-        ready, _ = ray.wait(list(self._joining), num_returns=count, timeout=timeout)
-        for future in ready:
-            worker = self._joining.pop(future)
-            try:
-                reason = ray.get(future)
-            except ray.exceptions.RayError as error:
-                worker.kill()
-                self._start_again(error)
-                continue
-            if reason and self._probe is not None and str(self._probe.parent) in reason:
-                raise ClusterError(
-                    f"{reason}, where checkpoints would go: name a folder or URL that all nodes see, such as "
-                    "`cluster: {storage: /mnt/team}` or s3://..., or write `checkpoints: {every: 0}` to keep none"
-                )
-            if reason:
-                raise TrainableError(reason)
-            self._pool.append(worker)
-            self._last_seen = time.monotonic()
-        self._host_queued()
+        if reason and self._probe is not None and str(self._probe.parent) in reason:
+            raise ClusterError(
+                f"{reason}, where checkpoints would go: name a folder or URL that all nodes see, such as "
+                "`cluster: {storage: /mnt/team}` or s3://..., or write `checkpoints: {every: 0}` to keep none"
+            )
+        if reason:
+            raise TrainableError(reason)
+        self._pool.append(worker)
+        self._last_seen = time.monotonic()
 
     def _start_again(self, error: Exception) -> None:
         from .worker_group import lost

@@ -102,6 +102,7 @@ class TuneEngine:
                 with self._executor.lent() as lent:
                     self._run(record, first, lent)
                     self._heed()  # before our workers are hired again
+                    record.drop_open()
         finally:
             record.close()
             plan.close()

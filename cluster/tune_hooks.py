@@ -257,9 +257,12 @@ def _source(metrics: dict[str, Any]) -> Saved:
 
 def _reason(trial: Trial) -> tuple[str, str]:
     """Why a trial's process was lost: one line, and the traceback."""
-    error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes()) if trial.pickled_error_file else None
-    cause = error.cause if isinstance(error, RayTaskError) else None
-    if isinstance(cause, TrialFailed):
-        _, reason, detail = cause.args
+    if not trial.pickled_error_file:
+        return "Ray Tune gave it up", ""
+    error = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+    if not isinstance(error, RayTaskError):
+        return lost(error), ""
+    if isinstance(error.cause, TrialFailed):
+        _, reason, detail = error.cause.args
         return reason, detail
-    return (lost(error) if isinstance(error, Exception) else "Ray Tune gave it up"), ""
+    return f"the worker failed: {type(error.cause).__name__}: {error.cause}", ""

@@ -242,6 +242,11 @@ class TuneRecord:
         self._retention.restored(number, source)
         self._plan.on_change(before, config)
 
+    def drop_open(self) -> None:
+        """Nobody will run what still waits."""
+        for trial in list(self._open.values()):
+            self._close(trial, State.STOPPED)
+
     def commit(self, pins: Callable[[], set[Saved]]) -> None:
         """Make it durable, then delete checkpoints that nothing needs any more, of those ``pins`` does not name."""
         self._commit()

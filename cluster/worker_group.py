@@ -30,7 +30,8 @@ class WorkerGroup:
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
         self.trials: set[int] = set()
-        self._answers: dict[int, list[tuple[Any, Any]]] = {}  # trial -> [(future, answer or None)]
+        self._asked: dict[Any, int] = {}  # future -> trial
+        self._answers: dict[int, dict[Any, Sequence[Event]]] = {}  # trial -> future -> answer, empty before it
         self._group: Any = None
         placement, count = Placement(resources), resources.workers
         self.together = count > 1
@@ -60,6 +61,8 @@ class WorkerGroup:
 
     def start(self, spec: TrialSpec, until: int | None) -> Sequence[Any]:
         """Futures of a trial's first events."""
+        if not self.together:
+            return self._called(spec.number, [self._actors[0].start.remote(spec, until)])
         specs = [replace(spec, rank=rank, world_size=len(self._actors)) for rank in range(len(self._actors))]
         return self._called(
             spec.number, [actor.start.remote(own, until) for actor, own in zip(self._actors, specs, strict=True)]
@@ -79,23 +82,23 @@ class WorkerGroup:
 
     def answer(self, future: Any) -> Sequence[Event]:
         """The events, once the last process has answered; none before that."""
-        number, asked = next((n, asked) for n, asked in self._answers.items() if any(f == future for f, _ in asked))
-        events = _events(number, future)
-        asked[:] = [(other, events if other == future else answer) for other, answer in asked]
+        number = self._asked[future]
+        answers = self._answers[number]
+        answers[future] = events = _events(number, future)
         if isinstance(events[-1], Failed):  # the others may wait for the one that failed: do not wait for them
-            del self._answers[number]
+            self.forget(number)
             return events
-        if any(answer is None for _, answer in asked):
+        if not all(answers.values()):
             return ()
-        del self._answers[number]
-        first: Sequence[Event] = asked[0][1]
-        if len({type(answer[-1]) for _, answer in asked}) > 1:
+        self.forget(number)
+        if len({type(answer[-1]) for answer in answers.values()}) > 1:
             return [Failed(number, Cause.EXCEPTION, _OUT_OF_STEP)]
-        return first
+        return next(iter(answers.values()))
 
     def forget(self, number: int) -> None:
         """Do not expect an answer about a trial."""
-        self._answers.pop(number, None)
+        for future in self._answers.pop(number, ()):
+            del self._asked[future]
 
     def failed(self, future: Any) -> bool:
         """Whether a process could not end an abandoned trial."""
@@ -116,7 +119,8 @@ class WorkerGroup:
             ray.util.remove_placement_group(self._group)
 
     def _called(self, number: int, futures: list[Any]) -> Sequence[Any]:
-        self._answers[number] = [(future, None) for future in futures]
+        self._answers[number] = dict.fromkeys(futures, ())
+        self._asked |= dict.fromkeys(futures, number)
         return futures
 
 

@@ -90,8 +90,11 @@ class BohbOptions(HyperBandOptions):
 
 
 def _without_stalls(scheduler: Any) -> Any:
-    """After its first halving a bracket took no notice of a trial that failed, and the others waited for it."""
-    process = scheduler._process_bracket
+    """After its first halving a bracket took no notice of a trial that failed, and the others waited for it.
+
+    And a bracket that was full stays so: whenever a trial had left it, the next new one joined it, however late.
+    """
+    process, remove = scheduler._process_bracket, scheduler.on_trial_remove
 
     def processed(controller: Any, bracket: Any) -> Any:
         try:
@@ -99,7 +102,13 @@ def _without_stalls(scheduler: Any) -> Any:
         finally:
             bracket.is_being_processed = False
 
-    scheduler._process_bracket = processed
+    def removed(controller: Any, trial: Any) -> None:
+        bracket, _ = scheduler._trial_info[trial]
+        if trial in bracket.current_trials() and not bracket.is_being_processed:
+            bracket._n -= 1
+        remove(controller, trial)
+
+    scheduler._process_bracket, scheduler.on_trial_remove = processed, removed
     return scheduler
 
 

@@ -166,7 +166,9 @@ class Pb2Options(PopulationOptions):
         from ray.tune.schedulers.pb2 import PB2
 
         bounds = {name: scale.bounds for name, scale in self._scales(space).items()}
-        return PB2(hyperparam_bounds=bounds, **self._ray_words(objective, fidelity))
+        scheduler = PB2(hyperparam_bounds=bounds, **self._ray_words(objective, fidelity))
+        scheduler._get_new_config = self._with_true_data(scheduler, space)
+        return scheduler
 
     def codec(self, space: Space) -> Codec:
         scales = self._scales(space)
@@ -180,6 +182,20 @@ class Pb2Options(PopulationOptions):
             return repaired(space, values | plain)
 
         return encode, decode
+
+    def _with_true_data(self, scheduler: Any, space: Space) -> Callable[..., Any]:
+        """PB2 notes what it proposed, and would find no results of it where that was moved onto a grid."""
+        propose, (encode, decode), names = scheduler._get_new_config, self.codec(space), list(self.perturbed(space))
+
+        def proposed(trial: Any, source: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+            known = len(scheduler.data)
+            values, operations = propose(trial, source)
+            values = encode(decode(values))
+            if len(scheduler.data) > known:
+                scheduler.data.loc[known, names] = [values[name] for name in names]
+            return values, operations
+
+        return proposed
 
     def _scales(self, space: Space) -> dict[str, _Scale]:
         return {name: _Scale(parameter) for name, parameter in self.perturbed(space).items()}
@@ -195,7 +211,7 @@ class _Scale:
         self.bounds = [self.encode(parameter.min), self.encode(parameter.max)]
 
     def encode(self, value: Any) -> float:
-        return math.log(value) if self._log else float(value)
+        return round(math.log(value), 12) if self._log else float(value)  # rounded: the same after there and back
 
     def decode(self, value: float) -> float:
         return math.exp(value) if self._log else float(value)

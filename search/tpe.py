@@ -1,9 +1,9 @@
-"""Tree-structured Parzen estimator, by Optuna."""
+"""Tree-structured Parzen estimator, by Optuna, with a model for each rung."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -23,52 +23,119 @@ _TRIES = 20
 class TPE:
     """Optuna's multivariate TPE with ``group`` for conditional spaces and the constant liar for parallel trials.
 
-    A trial stopped early is told as pruned with its whole curve, never as complete with a truncated value: TPE then
-    ranks it behind the complete ones, by how far it came.
+    Under early stopping there is a study for each rung, in which a trial is complete with its value at that rung;
+    proposals come from the highest rung that enough trials have reached. So a truncated value never stands beside a
+    complete one. A share of the proposals is random, which keeps the scheduler's comparisons honest (BOHB, section 3).
+    The study :attr:`study` has the truth: stopped trials as pruned, with their whole curve.
 
     Bergstra et al., Algorithms for Hyper-Parameter Optimization, NeurIPS 2011, section 4; Falkner et al., BOHB, ICML
-    2018 (multivariate).
+    2018, sections 3 and 4.
+
+    Args:
+        rungs: steps at which trials are compared, and the length of a full run; empty without early stopping.
+        startup: random proposals before a model is used.
+        random_share: of the proposals, where there are rungs.
     """
 
-    def __init__(self, space: Space, objective: Objective, seed: int, startup: int) -> None:
+    def __init__(
+        self,
+        space: Space,
+        objective: Objective,
+        seed: int,
+        startup: int,
+        rungs: Sequence[int] = (),
+        random_share: float = 1 / 3,
+    ) -> None:
         self._space = space
         self._metric = objective.metric
         self._seed = seed
         self._startup = startup
-        self._asked: dict[int, optuna.Trial] = {}
-        self._study = _study(objective)
+        self._random_share = random_share if len(rungs) > 1 else 0.0
+        self._enough = len(space) + 2
+        self.study = _study(objective)
+        self._rungs = {step: _study(objective) for step in rungs[:-1]} if len(rungs) > 1 else {}
+        self._reached = dict.fromkeys(self._rungs, 0)
+        self._running: dict[int, dict[int | None, int]] = {}  # trial -> its Optuna trial in each study
 
     def ask(self, number: int, taken: Container[Config]) -> Config | None:
-        import optuna
+        rng = np.random.default_rng([self._seed, number])
+        proposed = None if rng.random() < self._random_share else self._propose(number, taken)
+        if proposed is not None:
+            step, place, config = proposed
+            self._hold(number, config, {step: place})
+            return config
+        drawn = draw(self._space, rng, taken)
+        if drawn is not None:
+            self.adopt(number, drawn)
+        return drawn
 
-        # A sampler of its own for each trial: what is proposed depends on what was told, not on earlier asks.
-        self._study.sampler = _sampler(self._seed, number, self._startup)
-        for _ in range(_TRIES):
-            asked = self._study.ask()
-            config = suggest_config(self._space, asked)
-            if config not in taken:
-                self._asked[number] = asked
-                return config
-            self._study.tell(asked, state=optuna.trial.TrialState.FAIL)
-        return draw(self._space, np.random.default_rng([self._seed, number]), taken)
+    def adopt(self, number: int, config: Config) -> None:
+        self._hold(number, config, {})
+
+    def on_report(self, number: int, step: int, value: float) -> None:
+        from optuna.trial import TrialState
+
+        places = self._running.get(number, {})
+        if step in self._rungs and step in places:
+            self._end(self._rungs[step], places.pop(step), TrialState.COMPLETE, value)
+            self._reached[step] += 1
 
     def tell(self, trial: Trial) -> None:
-        import optuna
+        from optuna.trial import TrialState
 
-        asked = self._asked.pop(trial.number, None)
-        if asked is not None:  # the place it held while it ran; a rebuilt searcher has none
-            self._study.tell(asked, state=optuna.trial.TrialState.FAIL)
+        if trial.number not in self._running:
+            self.adopt(trial.number, trial.config)
+        places = self._running.pop(trial.number)
+        for report in trial.reports:
+            if self._metric in report.metrics:
+                value = float(report.metrics[self._metric])
+                self.study._storage.set_trial_intermediate_value(places[None], report.step, value)
         state = _state(trial)
-        parameters, distributions = to_optuna(self._space, trial.config)
-        self._study.add_trial(
-            optuna.trial.create_trial(
-                state=state,
-                value=trial.value(self._metric) if state == optuna.trial.TrialState.COMPLETE else None,
-                params=parameters,
-                distributions=distributions,
-                intermediate_values=_curve(trial, self._metric),
-            )
-        )
+        final = trial.value(self._metric) if state == TrialState.COMPLETE else None
+        self._end(self.study, places.pop(None), state, final)
+        for step, place in places.items():
+            if step is not None:
+                self._end(self._rungs[step], place, TrialState.FAIL)
+
+    def _hold(self, number: int, config: Config, held: dict[int | None, int]) -> None:
+        """Let a trial run in every study; in some it may do so already."""
+        from optuna.trial import TrialState, create_trial
+
+        parameters, distributions = to_optuna(self._space, config)
+        running = create_trial(state=TrialState.RUNNING, params=parameters, distributions=distributions)
+        studies: dict[int | None, optuna.Study] = {None: self.study}
+        studies.update(self._rungs.items())
+        self._running[number] = {
+            step: held[step] if step in held else study._storage.create_new_trial(study._study_id, running)
+            for step, study in studies.items()
+        }
+
+    def _propose(self, number: int, taken: Container[Config]) -> tuple[int | None, int, Config] | None:
+        """A study, the trial that runs in it now, and its config; None when all tries were taken already."""
+        from optuna.trial import TrialState
+
+        step = self._level()
+        study = self.study if step is None else self._rungs[step]
+        # A sampler of its own for each trial: what is proposed depends on what was told, not on earlier asks.
+        study.sampler = _sampler(self._seed, number, self._startup)
+        for _ in range(_TRIES):
+            asked = study.ask()
+            config = suggest_config(self._space, asked)
+            if config not in taken:
+                return step, asked._trial_id, config
+            self._end(study, asked._trial_id, TrialState.FAIL)
+        return None
+
+    def _level(self) -> int | None:
+        """The highest rung that enough trials have reached; None for full runs, or where there are none."""
+        from optuna.trial import TrialState
+
+        full_runs = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        enough = [step for step, count in self._reached.items() if count >= self._enough]
+        return None if len(full_runs) >= self._enough or not enough else max(enough)
+
+    def _end(self, study: optuna.Study, place: int, state: optuna.trial.TrialState, value: float | None = None) -> None:
+        study._storage.set_trial_state_values(place, state, None if value is None else [value])
 
 
 def _state(trial: Trial) -> optuna.trial.TrialState:
@@ -77,10 +144,6 @@ def _state(trial: Trial) -> optuna.trial.TrialState:
     if trial.state == State.COMPLETE and trial.reports:
         return TrialState.COMPLETE
     return TrialState.PRUNED if trial.state == State.STOPPED else TrialState.FAIL
-
-
-def _curve(trial: Trial, metric: str) -> dict[int, float]:
-    return {report.step: float(report.metrics[metric]) for report in trial.reports if metric in report.metrics}
 
 
 def _study(objective: Objective) -> optuna.Study:
@@ -108,5 +171,5 @@ class TPEOptions(SearcherOptions):
     startup: int = Field(default=10, ge=1)
     """Random trials before the model is used."""
 
-    def build(self, space: Space, objective: Objective, seed: int) -> Searcher:
-        return TPE(space, objective, seed, self.startup)
+    def build(self, space: Space, objective: Objective, seed: int, rungs: Sequence[int] = ()) -> Searcher:
+        return TPE(space, objective, seed, self.startup, rungs)

@@ -21,7 +21,6 @@ from assay.search import Ledger, Phase, State, Trial
 from assay.search.random_search import RandomOptions
 from assay.spaces import Config, Space
 from assay.trainables import Event as Answer
-from assay.trainables import Finished, Reported, TrialSpec
 
 from .worlds import World, make_sweep, rising
 
@@ -312,12 +311,3 @@ def test_what_a_searcher_raises_reaches_the_run(
     small.simulate(workers=2)
     assert small.ended is None
     assert small.states == [State.COMPLETE] * 20
-
-
-def test_events_are_of_the_kinds_it_names() -> None:
-    """``Sleeping`` hands on what the simulation says."""
-    executor = Sleeping(lambda spec, step: ({"score": 1.0}, 0.001), 1)
-    executor.start(TrialSpec(0, {}, metric="score", max_steps=1), None)
-    assert [type(event) for event in executor.wait(1)] == [Reported]
-    executor.resume(0, None)
-    assert [type(event) for event in executor.wait(1)] == [Finished]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assay.search import SEARCHERS, Phase, Report, Searcher, State, Trial
+from assay.search import SEARCHERS, Phase, Report, Searcher, Segment, State, Trial
 from assay.spaces import Config, Objective, Space
 
 EXAMPLES = settings(max_examples=12, deadline=None, derandomize=True)
@@ -66,8 +68,11 @@ def spaces(draw: st.DrawFn) -> Space:
     return Space(raw)
 
 
+RUNGS = (1, 2, 4)
+
+
 def build(word: str, space: Space, seed: int = 0, objective: Objective = OBJECTIVE) -> Searcher:
-    return SEARCHERS[word](type=word).build(space, objective, seed)
+    return SEARCHERS[word](type=word).build(space, objective, seed, RUNGS)
 
 
 def over(number: int, config: Config, values: Iterable[float], state: State = State.COMPLETE) -> Trial:
@@ -84,6 +89,13 @@ def any_end(number: int, config: Config, rng: np.random.Generator) -> Trial:
     return over(number, config, rng.normal(size=length), state)
 
 
+def hear(searcher: Searcher, trial: Trial) -> None:
+    """All reports of a trial, then its end."""
+    for report in trial.reports:
+        searcher.on_report(trial.number, report.step, report.metrics["loss"])
+    searcher.tell(trial)
+
+
 def run(searcher: Searcher, space: Space, first: int, last: int, history: list[Trial]) -> list[Config]:
     """Ask and tell the trials ``first`` to ``last``; what they reported depends on their number alone."""
     proposals = []
@@ -93,8 +105,64 @@ def run(searcher: Searcher, space: Space, first: int, last: int, history: list[T
             break
         proposals.append(config)
         history.append(any_end(number, config, np.random.default_rng(number)))
-        searcher.tell(history[-1])
+        hear(searcher, history[-1])
     return proposals
+
+
+class Crowd:
+    """Several trials at a time, which report and end in any order, as drawn from ``seed``."""
+
+    def __init__(self, searcher: Searcher, space: Space, seed: int) -> None:
+        self.searcher, self.space, self.seed = searcher, space, seed
+        self.calls: list[tuple[str, tuple[Any, ...]]] = []
+        self.taken: set[Config] = set()
+
+    def run(self, trials: int, places: int = 4) -> None:
+        rng = np.random.default_rng(self.seed)
+        steps: dict[int, int] = {}
+        configs: dict[int, Config] = {}
+        while len(configs) < trials or steps:
+            if len(steps) < places and len(configs) < trials:
+                number = len(configs)
+                configs[number] = self._first() if number == 0 else self._ask(number)
+                steps[number] = 0
+                continue
+            number = int(rng.choice(sorted(steps)))
+            fate = rng.random()
+            if fate < 0.6 and steps[number] < RUNGS[-1]:
+                steps[number] += 1
+                self._call("on_report", number, steps[number], self._value(number, steps[number]))
+                continue
+            state = State.FAILED if fate > 0.95 else State.COMPLETE if steps[number] == RUNGS[-1] else State.STOPPED
+            values = [self._value(number, step) for step in range(1, steps.pop(number) + 1)]
+            self._call("tell", over(number, configs[number], values, state))
+
+    def repeat(self, searcher: Searcher, calls: list[tuple[str, tuple[Any, ...]]]) -> None:
+        """Tell another searcher the same; what was asked is adopted."""
+        for name, arguments in calls:
+            getattr(searcher, "adopt" if name == "ask" else name)(*arguments)
+
+    def _first(self) -> Config:
+        """The default, which nobody asked for."""
+        config = self.space.default()
+        self.taken.add(config)
+        self._call("adopt", 0, config)
+        return config
+
+    def _ask(self, number: int) -> Config:
+        config = self.searcher.ask(number, self.taken)
+        assert config is not None
+        assert config not in self.taken
+        self.taken.add(config)
+        self.calls.append(("ask", (number, config)))
+        return config
+
+    def _call(self, name: str, *arguments: Any) -> None:
+        getattr(self.searcher, name)(*arguments)
+        self.calls.append((name, arguments))
+
+    def _value(self, number: int, step: int) -> float:
+        return float(np.random.default_rng([self.seed, number, step]).normal())
 
 
 @every_searcher
@@ -157,9 +225,16 @@ def test_the_same_seed_and_history_give_the_same_proposals(word: str, seed: int)
 
 @every_searcher
 def test_proposals_do_not_touch_the_global_generators(word: str) -> None:
-    before = np.random.get_state()[1].tolist()  # noqa: NPY002
-    run(build(word, HOUSE), HOUSE, 0, 15, [])
-    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+    logs = []
+    for seed in (1, 2):
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+        crowd = Crowd(build(word, HOUSE), HOUSE, 3)
+        crowd.run(15)
+        assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
+        logs.append(crowd.calls)
+    assert logs[0] == logs[1]
 
 
 @every_searcher
@@ -170,8 +245,66 @@ def test_a_searcher_rebuilt_from_the_history_proposes_the_same(word: str, interr
     run(build(word, HOUSE, 5), HOUSE, 0, interrupted, history)
     rebuilt = build(word, HOUSE, 5)
     for trial in history:
-        rebuilt.tell(trial)
+        rebuilt.adopt(trial.number, trial.config)
+        hear(rebuilt, trial)
     assert run(rebuilt, HOUSE, interrupted, 30, history) == uninterrupted[interrupted:]
+
+
+@every_searcher
+@pytest.mark.parametrize("seed", range(3))
+def test_a_searcher_rebuilt_while_trials_run_proposes_the_same(word: str, seed: int) -> None:
+    """Wherever the record breaks off; each proposal is made again by one that was told all that came before it."""
+    crowd = Crowd(build(word, HOUSE, seed), HOUSE, seed)
+    crowd.run(30)
+    asks = [index for index, (name, _) in enumerate(crowd.calls) if name == "ask"]
+    for index in asks[:: 1 if word == "random" else 3]:
+        rebuilt = build(word, HOUSE, seed)
+        crowd.repeat(rebuilt, crowd.calls[:index])
+        number, config = crowd.calls[index][1]
+        taken = {arguments[1] for name, arguments in crowd.calls[:index] if name in ("ask", "adopt")}
+        assert rebuilt.ask(number, taken) == config
+
+
+@every_searcher
+def test_the_same_calls_give_the_same_proposals(word: str) -> None:
+    first, second = (Crowd(build(word, HOUSE, 8), HOUSE, 8) for _ in range(2))
+    first.run(25)
+    second.run(25)
+    assert first.calls == second.calls
+
+
+@every_searcher
+def test_a_trial_whose_config_changes_on_the_way_is_told_and_adopted_again(word: str) -> None:
+    """Population based training: each stretch counts as a trial of its own."""
+    searcher, rng = build(word, HOUSE, 2), np.random.default_rng(2)
+    for number in range(14):
+        asked = searcher.ask(number, ())
+        assert asked is not None
+        searcher.on_report(number, 1, 0.1 * number)
+        first = over(number, asked, [0.1 * number], State.STOPPED)
+        searcher.tell(first)
+        changed = HOUSE.sample(rng)
+        searcher.adopt(number, changed)
+        searcher.on_report(number, 2, 0.2 * number)
+        report = Report(2, {"loss": 0.2 * number}, 0.2, number, segment=1)
+        segments = (Segment(0, asked, 0), Segment(1, changed, 1, source=0, first_step=1))
+        searcher.tell(replace(first, state=State.COMPLETE, config=changed, segments=segments, reports=(report,)))
+    config = searcher.ask(14, ())
+    assert config is not None
+    assert HOUSE.validate(config) == config
+
+
+@every_searcher
+def test_a_trial_that_never_reports_may_be_adopted_and_left(word: str) -> None:
+    """A place that is held and never told again keeps nobody from proposing."""
+    searcher = build(word, FINITE)
+    searcher.adopt(0, FINITE.default())
+    taken = {FINITE.default()}
+    for number in range(1, 5):
+        config = searcher.ask(number, taken)
+        assert config is not None
+        taken.add(config)
+    assert searcher.ask(5, taken) is None
 
 
 @every_searcher
@@ -196,6 +329,19 @@ def test_a_trial_without_reports_harms_nothing(word: str, state: State) -> None:
         assert config is not None
         searcher.tell(over(number, config, [], state))
     assert searcher.ask(12, ()) is not None
+
+
+@every_searcher
+def test_reports_of_trials_it_never_heard_of_harm_nothing(word: str) -> None:
+    """A sweep that was extended goes on with trials that were told as over."""
+    searcher = build(word, HOUSE)
+    config = searcher.ask(0, ())
+    assert config is not None
+    hear(searcher, over(0, config, [0.4]))
+    searcher.on_report(0, 2, 0.3)
+    searcher.on_report(77, 1, 0.3)
+    searcher.tell(over(0, config, [0.4, 0.3]))
+    assert searcher.ask(1, {config}) is not None
 
 
 @every_searcher

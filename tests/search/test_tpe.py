@@ -26,7 +26,7 @@ def over(number: int, config: Config, values: list[float], state: State = State.
 
 
 def told(searcher: Searcher) -> list[FrozenTrial]:
-    return searcher._study.get_trials(deepcopy=False)  # type: ignore[attr-defined,no-any-return]
+    return searcher.study.get_trials(deepcopy=False)  # type: ignore[attr-defined,no-any-return]
 
 
 def loss(config: Config) -> float:

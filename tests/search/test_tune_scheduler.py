@@ -1,16 +1,23 @@
-"""ASHA decides exactly as Ray Tune's own scheduler that is fed the same events."""
+"""ASHA decides exactly as Ray Tune's own scheduler that is fed the same events; what the adapter adds to the classes.
+
+That all schedulers decide as under Ray's own controller is shown in tests/cluster/test_conformance.py.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+import random
+import warnings
+from typing import Any
 
 import numpy as np
 import pytest
-from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 
 from assay.search import SCHEDULERS, Decision
 from assay.search.tune_scheduler import TuneScheduler
-from assay.spaces import Fidelity, Objective
+from assay.spaces import Config, Fidelity, Objective, Space
+
+SPACE = Space({"x": "uniform(0, 1)"})
 
 
 class RayTrial:
@@ -49,12 +56,13 @@ def ray_decisions(seed: int, mode: str, fidelity: Fidelity, eta: float, grace: i
 
 def our_decisions(seed: int, goal: str, fidelity: Fidelity, eta: float, grace: int) -> list[tuple[int, int, bool]]:
     options = SCHEDULERS["asha"].model_validate({"type": "asha", "eta": eta, "grace": grace})
-    scheduler = options.build(Objective("score", goal), fidelity, seed)  # type: ignore[arg-type]
+    scheduler = options.build(SPACE, Objective("score", goal), fidelity, seed)  # type: ignore[arg-type]
     gone: set[int] = set()
     log = []
     for number, step, value, last in events(seed, fidelity.max):
         if step == 0:
-            scheduler.on_start(number)
+            scheduler.on_add(number, SPACE.default())
+            scheduler.on_run(number)
         elif number not in gone and last == "failed":
             scheduler.on_end(number, step - 1, None)
             gone.add(number)
@@ -98,28 +106,114 @@ def test_the_decisions_are_those_of_ray(seed: int, eta: float, grace: int, longe
     assert any(stopped for *_, stopped in ours)
 
 
+class Drawing(FIFOScheduler):  # type: ignore[misc]
+    """Draws from both global generators wherever it is called, and warns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drawn: list[tuple[float, float]] = []
+
+    def _draw(self) -> None:
+        warnings.warn("of no interest", DeprecationWarning, stacklevel=2)
+        self.drawn.append((random.random(), np.random.random()))  # noqa: NPY002
+
+    def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
+        self._draw()
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        self._draw()
+        return str(TrialScheduler.CONTINUE)
+
+    def on_trial_complete(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> None:
+        self._draw()
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        raise RuntimeError("broken")
+
+
 def test_the_seed_is_the_schedulers_own() -> None:
-    """Ray draws from NumPy's global generator; ours is lent to it, and goes on from call to call."""
+    """Ray draws from the global generators; ours are lent to it, and go on from call to call."""
+    before = random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
+    drawing = Drawing()
+    scheduler = TuneScheduler(drawing, 5, copies=True, mutes=DeprecationWarning)
+    scheduler.on_add(0, SPACE.default())
+    scheduler.on_add(1, SPACE.default())
+    scheduler.on_run(0)
+    scheduler.on_report(0, 1, 0.5)
+    scheduler.on_end(0, 2, 0.5)
+    scheduler.on_run(1)
+    with pytest.raises(RuntimeError, match="broken"):
+        scheduler.on_end(1, 0, None)
+    python, numpy = random.Random(5), np.random.RandomState(5)
+    assert drawing.drawn == [(python.random(), numpy.random_sample()) for _ in range(4)]
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
 
-    class Drawing(TrialScheduler):
-        drawn: ClassVar[list[float]] = []
 
-        def on_trial_add(self, tune_controller: object, trial: object) -> None:
-            self.drawn.append(float(np.random.random()))  # noqa: NPY002
+def test_warnings_are_heard_unless_they_are_muted() -> None:
+    with pytest.warns(DeprecationWarning, match="of no interest"):
+        TuneScheduler(Drawing(), 5, mutes=ResourceWarning).on_add(0, SPACE.default())
 
-        def on_trial_result(self, tune_controller: object, trial: object, result: dict[str, object]) -> str:
-            self.drawn.append(float(np.random.random()))  # noqa: NPY002
+
+def test_a_scheduler_that_draws_at_no_report_is_not_lent_to() -> None:
+    """Ten thousand reports a second leave no time for it."""
+
+    class Quick(FIFOScheduler):  # type: ignore[misc]
+        def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            assert random.getstate() == outer
             return str(TrialScheduler.CONTINUE)
 
-        def on_trial_error(self, tune_controller: object, trial: object) -> None:
-            raise RuntimeError("broken")
+    scheduler, outer = TuneScheduler(Quick(), 5), random.getstate()
+    scheduler.on_add(0, SPACE.default())
+    scheduler.on_run(0)
+    assert scheduler.on_report(0, 1, 0.5) is Decision.CONTINUE
 
-    before = np.random.get_state()  # noqa: NPY002
-    scheduler = TuneScheduler(Drawing(), 5)
-    scheduler.on_start(0)
-    scheduler.on_report(0, 1, 0.5)
-    with pytest.raises(RuntimeError, match="broken"):
-        scheduler.on_end(0, 1, None)
-    expected = np.random.RandomState(5)
-    assert Drawing.drawn == [expected.random_sample(), expected.random_sample()]
-    assert np.random.get_state()[1].tolist() == before[1].tolist()  # noqa: NPY002
+
+def test_it_is_asked_to_choose_among_those_that_wait() -> None:
+    class Last(FIFOScheduler):  # type: ignore[misc]
+        def choose_trial_to_run(self, tune_controller: Any) -> Any:
+            seen.append([trial.number for trial in tune_controller.get_trials()])
+            return tune_controller.get_trials()[-1]
+
+    seen: list[list[int]] = []
+    scheduler = TuneScheduler(Last(), 0)
+    for number in range(4):
+        scheduler.on_add(number, Config({"x": number / 4}))
+    chosen = []
+    for _ in range(4):
+        number = scheduler.choose()
+        assert number is not None
+        scheduler.on_run(number)
+        chosen.append(number)
+    assert (chosen, scheduler.choose()) == ([3, 2, 1, 0], None)
+    assert seen == [[0, 1, 2, 3], [0, 1, 2], [0, 1], [0]], "it is not asked when nobody waits"
+    for number in (2, 0):
+        scheduler.on_lost(number)
+    assert scheduler.choose() == 2
+    assert seen[-1] == [0, 2], "by number"
+
+
+def test_what_it_ends_among_the_waiting_is_an_action() -> None:
+    class Culling(FIFOScheduler):  # type: ignore[misc]
+        """Ends all others at each report."""
+
+        removed: list[int] = []  # noqa: RUF012
+
+        def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+            for other in tune_controller.get_live_trials():
+                if other is not trial:
+                    tune_controller.stop_trial(other)
+            return str(TrialScheduler.CONTINUE)
+
+        def on_trial_remove(self, tune_controller: Any, trial: Any) -> None:
+            self.removed.append(trial.number)
+
+    scheduler = TuneScheduler(Culling(), 0)
+    for number in range(3):
+        scheduler.on_add(number, SPACE.default())
+    scheduler.on_run(1)
+    assert scheduler.on_report(1, 1, 0.5) is Decision.CONTINUE
+    assert [action.number for action in scheduler.actions()] == [0, 2] == Culling.removed
+    assert scheduler.actions() == []
+    assert scheduler.choose() is None
+    scheduler.on_end(0, 0, None)  # as it is told when that was done
+    scheduler.on_end(1, 1, 0.5)
