@@ -133,6 +133,8 @@ class Controller:
             open_trials: those of them to go on with; the plan knows them.
         """
         self._plan = plan
+        if plan.phase is Phase.SEARCH:  # what came after an earlier end of it took none of its time
+            self._elapsed_before = max((report.elapsed for trial in known for report in trial.reports), default=0.0)
         self._open = {trial.number: self._reopened(trial) for trial in open_trials}
         self._counts = Counter(trial.state for trial in known if trial.state.over)
         self._best = None
@@ -147,11 +149,14 @@ class Controller:
             self._round(self._executor.wait(self._timeout()))
         self._drop_leftover()
         self._journal.commit(force=True)
+        self._retention.work(self._plan.pins)
         self._retention.flush()
         self._elapsed_before = self.elapsed
 
     def settle(self, plan: Plan, trial: Trial) -> None:
         """Record that an interrupted trial had been told to stop."""
+        self._retention.know(OpenTrial.of(trial))
+        self._retention.ended(trial.number, keep=False)
         trial = replace(trial, state=State.STOPPED, ended=self.tick())
         self._journal.update(trial)
         self._journal.commit(force=True)

@@ -14,6 +14,7 @@ _MAY_CHANGE = {
     "checkpoints", "leaderboard", "objectives",
 }  # fmt: skip
 _FIXED_LENGTH = ("hyperband", "bohb")
+_POPULATIONS = ("pbt", "pb2")
 
 
 def extend_sweep(ledger: Ledger, record: SweepRecord, sweep: Sweep) -> tuple[SweepRecord, str]:
@@ -39,11 +40,12 @@ def extend_sweep(ledger: Ledger, record: SweepRecord, sweep: Sweep) -> tuple[Swe
     decided = {trial.number: plan.last_decision.get(trial.number, Decision.CONTINUE) for trial in short}
     going = [trial for trial in short if decided[trial.number] is not Decision.STOP]
     paused = {number for number, decision in decided.items() if decision is Decision.PAUSE}
-    reopen(ledger, record, going, paused)
-    journal = ledger.journal(record)
+    reopen(ledger, record, short, paused)
+    order, journal = next_order(ledger, record), ledger.journal(record)
     for trial in short:
         if decided[trial.number] is Decision.STOP:
-            journal.update(replace(trial, state=State.STOPPED))
+            journal.update(replace(trial, state=State.STOPPED, ended=order))
+            order += 1
     journal.commit()
     reopen(ledger, record, _of_shorter_models(ledger.trials(record), sweep.fidelity.max))
     return record, f"{len(going)} of {len(short)} full runs go on to {sweep.fidelity.max} {sweep.fidelity.unit}s"
@@ -92,6 +94,7 @@ def _check(old: Sweep, new: Sweep) -> None:
         )
     if (old.fidelity is None) != (new.fidelity is None):
         raise SweepError(f"sweep {old.name!r} cannot be extended: it {_has(old)}, and the new file {_has(new)}")
+    _check_scheduler(old, new)
     if old.fidelity is None or new.fidelity is None or old.fidelity == new.fidelity:
         return
     if new.fidelity.max < old.fidelity.max:
@@ -103,6 +106,27 @@ def _check(old: Sweep, new: Sweep) -> None:
         raise SweepError(
             f"{new.scheduler.type} lays out all its runs from fidelity.max: it cannot grow; extend with scheduler asha"
         )
+
+
+def _check_scheduler(old: Sweep, new: Sweep) -> None:
+    """Some cannot take over what others began: they lay out all runs in advance, or send trials to each other."""
+    kind = new.scheduler.type
+    if kind not in (*_FIXED_LENGTH, *_POPULATIONS):
+        return
+    same = old.scheduler.model_dump(exclude={"population"}) == new.scheduler.model_dump(exclude={"population"})
+    if same and (kind in _FIXED_LENGTH or _comparisons(old, old) == _comparisons(new, old)):
+        return
+    interval = f" (interval: {_comparisons(old, old)[0]})" if same else ""
+    raise SweepError(
+        f"sweep {old.name!r} cannot be extended with scheduler {kind}, which would have led its trials otherwise: keep "
+        f"the scheduler as it was{interval}, or take none, median, asha or promotion_asha"
+    )
+
+
+def _comparisons(sweep: Sweep, old: Sweep) -> list[int]:
+    """Steps at which trials are compared, as far as they ran until now."""
+    fidelity, most = sweep.granted, old.fidelity.max if old.fidelity else 0
+    return [step for step in sweep.scheduler.rungs(fidelity) if step < most] if fidelity else []
 
 
 def _has(sweep: Sweep) -> str:

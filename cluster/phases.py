@@ -193,7 +193,7 @@ class PhaseRunner:
                 continue
             if trial.reports and trial.reports[-1].decision == Decision.STOP and not full:
                 self._controller.settle(plan, trial)  # it was answered with a stop already
-            elif trial.number in running:
+            elif trial.number in running and trial.state is not State.PAUSED:
                 self._controller.requeue(plan, trial)
 
     def _results(self) -> Results:

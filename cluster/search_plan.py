@@ -62,6 +62,7 @@ class SearchPlan:
         self._waiting: set[int] = set()  # recorded, and never run
         self._count = 0
         self._exhausted = False
+        self._due: list[Action] = []  # decided when a sweep was made longer, on reports that were the last until then
         self.budget = Budget(sweep)
         self.last_decision: dict[int, Decision] = {}
 
@@ -133,7 +134,8 @@ class SearchPlan:
         self._scheduler.on_lost(number)
 
     def actions(self) -> list[Action]:
-        return self._scheduler.actions()
+        due, self._due = self._due, []
+        return [*due, *self._scheduler.actions()]
 
     def horizon(self, trial: OpenTrial) -> int | None:
         return self._scheduler.horizon(trial.number, trial.last_step)
@@ -217,6 +219,7 @@ class SearchPlan:
             for action in self._scheduler.actions():
                 if isinstance(action, Exploit):
                     changes[action.number] = action
+        self._due = list(changes.values())
         self.budget.forgive()
 
     def _choose_again(self) -> int | None:
@@ -239,6 +242,11 @@ class SearchPlan:
         self.budget.look(report.elapsed)
         decision = self._decide(trial.number, report, full=full)
         self.last_decision[trial.number] = decision
+        went_on = report.decision == Decision.CONTINUE and report is not trial.reports[-1]
+        if went_on and decision is Decision.PAUSE:  # under another scheduler
+            self._scheduler.on_run(trial.number)
+        elif (report.decision, decision) == (Decision.PAUSE, Decision.CONTINUE):
+            self._scheduler.on_lost(trial.number)
         return Step(order, f"decision on trial {trial.number} at step {report.step}", report.decision, decision)
 
 

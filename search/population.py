@@ -66,6 +66,9 @@ class PopulationOptions(SchedulerOptions):
         if self.interval_of(fidelity) >= fidelity.max:
             text = f"interval {self.interval_of(fidelity)} must be below the fidelity's max {fidelity.max}"
             raise SpaceError([Problem(("scheduler", "interval"), text)])
+        if self.population is None and trials is None:
+            text = f"{self.type} needs to know its members: add population: 16, or budget.trials"
+            raise SpaceError([Problem(("scheduler",), text)])
         if None not in (self.population, trials) and self.population != trials:
             text = f"population {self.population} and budget.trials {trials} differ: every trial is a member; give one"
             raise SpaceError([Problem(("scheduler", "population"), text)])

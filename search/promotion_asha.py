@@ -114,6 +114,7 @@ class PromotionAsha(Queue):
     def on_report(self, number: int, step: int, value: float) -> Decision:
         if step not in self._rungs:
             return Decision.CONTINUE
+        self._leave_rung(number)
         self._rungs[step].add(number, self._sign * value)
         self._paused_at[number] = step
         self._running.discard(number)

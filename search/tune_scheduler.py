@@ -216,11 +216,13 @@ class TuneScheduler:
     def on_run(self, number: int) -> None:
         if number in self._ending:
             del self._ending[number]
-        else:
+        elif number in self._stage.waiting:
             self._stage.waiting.pop(number).status = _RUNNING
 
     def on_report(self, number: int, step: int, value: float) -> Decision:
-        trial = self._stage.trials[number]
+        trial = self._stage.trials.get(number)
+        if trial is None or trial.is_finished():  # ended here, but not in what was recorded under another scheduler
+            return Decision.STOP
         result = self._result(step, value)
         if self.copies:
             trial.last_result = result  # what is saved now is the state after this report
@@ -282,7 +284,8 @@ class TuneScheduler:
     def pins(self) -> set[Saved]:
         if not self.copies:
             return set()
-        return {trial.checkpoint for trial in self._stage.trials.values() if trial.checkpoint is not None}
+        live = self._stage.get_live_trials()
+        return {trial.checkpoint for trial in live if trial.checkpoint is not None}
 
     def _result(self, step: int, value: float) -> dict[str, Any]:
         return {self.TIME: step, self.METRIC: value}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,50 +21,9 @@ from assay.search.random_search import RandomOptions
 from assay.spaces import Config, Space
 from assay.trainables import Event as Answer
 
-from .worlds import World, make_sweep, rising
+from .worlds import Historian, World, make_sweep, rising
 
 SPACE = Space({"x": "uniform(0, 1)"})
-
-
-class Historian:
-    """Answers with what follows from all calls before, in their order.
-
-    Args:
-        seconds: how long it takes to answer.
-        most: configs that there are.
-    """
-
-    def __init__(self, space: Space = SPACE, *, seconds: float = 0.0, most: int = 10**9) -> None:
-        self._space = space
-        self._seconds = seconds
-        self._most = most
-        self._calls: list[str] = []
-        self.asked: list[int] = []
-        self.threads: set[int] = set()
-
-    def ask(self, number: int, taken: Container[Config]) -> Config | None:
-        self._note(f"ask {number}")
-        self.asked.append(number)
-        if self._seconds:
-            time.sleep(self._seconds)
-        if len(self.asked) > self._most:
-            return None
-        seed = sum(map(ord, "".join(self._calls))) + 1009 * len(self._calls)
-        config = self._space.sample(np.random.default_rng([seed, number]))
-        return None if config in taken else config
-
-    def adopt(self, number: int, config: Config) -> None:
-        self._note(f"adopt {number} {config}")
-
-    def on_report(self, number: int, step: int, value: float) -> None:
-        self._note(f"report {number} {step} {value}")
-
-    def tell(self, trial: Trial) -> None:
-        self._note(f"tell {trial.number} {trial.state} {[report.step for report in trial.reports]}")
-
-    def _note(self, call: str) -> None:
-        self._calls.append(call)
-        self.threads.add(threading.get_ident())
 
 
 class Sleeping(VirtualExecutor):
@@ -125,7 +83,7 @@ calls = st.lists(
 def test_a_thread_changes_no_answer(sequence: list[tuple[str, int]]) -> None:
     answers = []
     for kind in (PromptProposals, ThreadedProposals):
-        proposals: Proposals = kind(Historian())
+        proposals: Proposals = kind(Historian(SPACE))
         found = []
         for call, number in sequence:
             if call == "ask":
@@ -146,7 +104,7 @@ def test_a_thread_changes_no_answer(sequence: list[tuple[str, int]]) -> None:
 
 
 def test_the_searcher_lives_in_one_thread() -> None:
-    searcher = Historian()
+    searcher = Historian(SPACE)
     proposals = ThreadedProposals(searcher)
     proposals.adopt(0, Config({"x": 0.5}))
     proposals.ask(1, 7)
@@ -159,7 +117,7 @@ def test_the_searcher_lives_in_one_thread() -> None:
 
 
 def test_closing_waits_for_what_was_asked() -> None:
-    searcher = Historian(seconds=0.05)
+    searcher = Historian(SPACE, seconds=0.05)
     proposals = ThreadedProposals(searcher)
     proposals.ask(0, 0)
     proposals.close()
@@ -176,7 +134,7 @@ def test_what_is_taken() -> None:
 
 
 def test_a_searcher_that_answers_at_once_is_asked_for_one_at_a_time() -> None:
-    proposals = ThreadedProposals(Historian())
+    proposals = ThreadedProposals(Historian(SPACE))
     for number in range(10):
         assert proposals.ahead(8) == 1
         proposals.ask(number, number)
@@ -186,7 +144,7 @@ def test_a_searcher_that_answers_at_once_is_asked_for_one_at_a_time() -> None:
 
 def test_a_slow_one_is_asked_ahead_as_fast_as_trials_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("assay.cluster.proposals._PROMPT_SECONDS", 0.01)
-    proposals = ThreadedProposals(Historian(seconds=0.03))
+    proposals = ThreadedProposals(Historian(SPACE, seconds=0.03))
     for number in range(6):
         proposals.ask(number, number)
         fetched(proposals)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import heapq
+import threading
+import time
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from assay.cluster import Executor, PhaseRunner, Progress
 from assay.cluster.phases import search_plan
@@ -29,7 +34,8 @@ from assay.search import (
     SweepRecord,
     Trial,
 )
-from assay.spaces import NoResultError, SweepInterrupted
+from assay.search.searcher import draw
+from assay.spaces import Config, NoResultError, Space, SweepInterrupted
 from assay.trainables import Cause, Failed, Finished, Reported, TrialSpec
 from assay.trainables import Event as Answer
 
@@ -256,6 +262,47 @@ def make_sweep(**changes: Any) -> Sweep:
         "leaderboard": {"top": 2, "seeds": 2},
     }
     return Sweep.make(raw | changes)
+
+
+class Historian:
+    """A searcher that answers with what follows from all calls before, in their order.
+
+    Args:
+        seconds: how long it takes to answer.
+        most: configs that there are.
+    """
+
+    def __init__(self, space: Space, *, seconds: float = 0.0, most: int = 10**9) -> None:
+        self._space = space
+        self._seconds = seconds
+        self._most = most
+        self._state = 0
+        self.told: list[str] = []
+        self.asked: list[int] = []
+        self.threads: set[int] = set()
+
+    def ask(self, number: int, taken: Container[Config]) -> Config | None:
+        self._note(f"ask {number}")
+        self.asked.append(number)
+        if self._seconds:
+            time.sleep(self._seconds)
+        if len(self.asked) > self._most:
+            return None
+        return draw(self._space, np.random.default_rng([self._state, number]), taken)
+
+    def adopt(self, number: int, config: Config) -> None:
+        self._note(f"adopt {number} {config}")
+
+    def on_report(self, number: int, step: int, value: float) -> None:
+        self._note(f"report {number} {step} {value}")
+
+    def tell(self, trial: Trial) -> None:
+        self.told.append(f"{trial.number} {trial.state} {[report.step for report in trial.reports]}")
+        self._note(f"tell {self.told[-1]}")
+
+    def _note(self, call: str) -> None:
+        self._state = zlib.crc32(call.encode(), self._state)
+        self.threads.add(threading.get_ident())
 
 
 def rising(spec: TrialSpec, step: int) -> tuple[dict[str, float], float]:

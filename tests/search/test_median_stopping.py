@@ -34,7 +34,9 @@ def test_the_defaults() -> None:
     assert options(grace=5).rungs(Fidelity("epoch", 2, 5)) == []
 
 
-@pytest.mark.parametrize("wrong", [{"grace": 0}, {"grace": 1.5}, {"samples": 0}, {"samples": "3"}, {"hard_stop": False}])
+@pytest.mark.parametrize(
+    "wrong", [{"grace": 0}, {"grace": 1.5}, {"samples": 0}, {"samples": "3"}, {"hard_stop": False}]
+)
 def test_wrong_options_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         options(**wrong)
