@@ -27,7 +27,7 @@ from ..trainables import OTHER_DATA, Cause, Event, Failed, Finished, Reported, T
 from .executor import Executor
 from .files import write_predictions
 from .open_trial import OpenTrial
-from .plan import Plan, Request
+from .plan import INTERRUPTED, Plan, Request
 from .progress import Observer, Progress
 from .retention import Retention
 from .wish import Wish
@@ -164,7 +164,7 @@ class Controller:
 
     def requeue(self, plan: Plan, trial: Trial) -> None:
         """Record that an interrupted trial has lost its place."""
-        self._lose(plan, trial.number, "interrupted")
+        self._lose(plan, trial.number, INTERRUPTED)
         self._journal.commit(force=True)
 
     def _round(self, events: Sequence[Event]) -> None:

@@ -66,7 +66,7 @@ def reopen(ledger: Ledger, record: SweepRecord, trials: Iterable[Trial], paused:
     journal, order, waiting = ledger.journal(record), next_order(ledger, record), set(paused)
     for trial in trials:
         state = State.PAUSED if trial.number in waiting else State.PENDING
-        was = {"ended": trial.ended, "state": trial.state, "reason": trial.reason}
+        was = {"ended": trial.ended, "state": trial.state, "reason": trial.reason, "seconds": trial.seconds}
         journal.event(Event(order, EventKind.REOPENED, trial.number, was))
         journal.update(replace(trial, state=state, ended=None, reason="", detail=""))
         order += 1

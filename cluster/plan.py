@@ -10,6 +10,9 @@ from ..search import Action, Decision, Exploit, Phase, Queue, Report, Saved, Tri
 from ..spaces import Config
 from .open_trial import OpenTrial
 
+INTERRUPTED = "interrupted"
+"""Why a trial lost its place that ran when the driver before this one ended."""
+
 
 @dataclass(frozen=True)
 class Request:

@@ -34,7 +34,8 @@ def replay(ledger: Ledger, record: SweepRecord) -> Replay:
     revisions = ledger.revisions(record)
     numbers = {trial.number for trial in trials}
     reopened = [event.order for event in events if event.kind is EventKind.REOPENED and event.number in numbers]
-    starts = sorted({0, *(order for order, _ in revisions), *(order + 1 for order in reopened)})
+    changed = {0, *(order for order, _ in revisions), *(order + 1 for order in reopened)}
+    starts = sorted(order for order in changed if order + 1 not in changed)  # many are reopened one after the other
     count = 0
     for start, end in zip(starts, [*starts[1:], None], strict=True):
         sweep = next(sweep for order, sweep in reversed(revisions) if order <= start)
@@ -61,11 +62,13 @@ def as_of(trials: Iterable[Trial], events: Sequence[Event], order: int | None) -
 
 
 def _as_of(trial: Trial, reopened: Event | None, order: int) -> Trial:
-    ended, state = trial.ended, trial.state
+    ended, state, seconds = trial.ended, trial.state, trial.seconds
     if reopened is not None:
         ended, state = reopened.detail["ended"], State(reopened.detail["state"])
+        seconds = reopened.detail.get("seconds", seconds)
     if ended is not None and ended >= order:
         ended, state = None, State.RUNNING
     segments = tuple(segment for segment in trial.segments if segment.order < order)
     reports = tuple(report for report in trial.reports if report.order < order)
-    return replace(trial, ended=ended, state=state, segments=segments, reports=reports)
+    config = segments[-1].config if segments else trial.config
+    return replace(trial, config=config, ended=ended, state=state, seconds=seconds, segments=segments, reports=reports)

@@ -26,7 +26,7 @@ from ..search import (
 from ..spaces import Config
 from .budget import Budget
 from .open_trial import OpenTrial
-from .plan import Now, Request
+from .plan import INTERRUPTED, Now, Request
 from .proposals import Proposals
 
 
@@ -195,6 +195,7 @@ class SearchPlan:
             ask_from: event from which on the searcher is asked again, instead of being told what it answered.
         """
         changes: dict[int, Exploit] = {}
+        paused: set[int] = set()
         for happened in in_order(trials, events):
             trial, order = happened.trial, happened.order
             if happened.what == "ask":
@@ -207,13 +208,21 @@ class SearchPlan:
                 if happened.noted:
                     yield Step(order, "trial to run", str(trial.number), str(self._choose_again()))
                 self.on_run(trial.number)
+                paused.discard(trial.number)
             elif happened.what == "lost":
+                if happened.cause == INTERRUPTED:  # a new driver, which forgave what had failed
+                    self.budget.forgive()
                 self.on_lost(trial.number)
             elif happened.segment is not None:
                 yield _change(order, trial, happened.segment, changes.pop(trial.number, None))
                 self.on_change(_until_segment(trial, happened.segment), happened.segment.config)
             elif happened.report is not None:
+                if trial.number in paused:  # under another scheduler it went on
+                    self._scheduler.on_run(trial.number)
                 yield self._repeat_report(order, trial, happened.report)
+                paused.discard(trial.number)
+                if self.last_decision[trial.number] is Decision.PAUSE:
+                    paused.add(trial.number)
             else:
                 self.on_end(trial)
             for action in self._scheduler.actions():
@@ -242,10 +251,7 @@ class SearchPlan:
         self.budget.look(report.elapsed)
         decision = self._decide(trial.number, report, full=full)
         self.last_decision[trial.number] = decision
-        went_on = report.decision == Decision.CONTINUE and report is not trial.reports[-1]
-        if went_on and decision is Decision.PAUSE:  # under another scheduler
-            self._scheduler.on_run(trial.number)
-        elif (report.decision, decision) == (Decision.PAUSE, Decision.CONTINUE):
+        if (report.decision, decision) == (Decision.PAUSE, Decision.CONTINUE):  # under another scheduler
             self._scheduler.on_lost(trial.number)
         return Step(order, f"decision on trial {trial.number} at step {report.step}", report.decision, decision)
 
@@ -261,6 +267,7 @@ class _Happened:
     report: Report | None = None
     segment: Segment | None = None
     noted: bool = True
+    cause: str = ""
 
 
 def in_order(trials: Iterable[Trial], events: Iterable[Event]) -> list[_Happened]:
@@ -271,7 +278,8 @@ def in_order(trials: Iterable[Trial], events: Iterable[Event]) -> list[_Happened
     for event in events:
         trial = known.get(event.number)
         if trial is not None and event.kind in (EventKind.RUN, EventKind.LOST):
-            found.append(_Happened(event.order, 2, str(event.kind), trial))
+            cause = str((event.detail or {}).get("cause", ""))
+            found.append(_Happened(event.order, 2, str(event.kind), trial, cause=cause))
             ran.add(event.number)
     for trial in known.values():
         found.append(_Happened(trial.asked, 0, "ask", trial))

@@ -12,11 +12,11 @@ from ..spaces.errors import shown
 
 _EXPECTED = {
     "bool_type": "true or false",
+    "dict_type": "a mapping",
     "float_type": "a number",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
     "list_type": "a list",
-    "too_short": "at least one entry",
 }
 
 
@@ -28,7 +28,7 @@ def problems(error: ValidationError, model: type[BaseModel], later: Collection[s
         later: keys that the format has but this version does not support.
     """
     for details in error.errors():
-        where = tuple(details["loc"])
+        where = tuple(part for part in details["loc"] if part != "[key]")
         cause = details.get("ctx", {}).get("error")
         if isinstance(cause, SpaceError):
             yield from (problem.under(*where) for problem in cause.problems)
@@ -56,6 +56,9 @@ def _message(details: dict[str, Any], model: type[BaseModel], later: Collection[
             return f"expected a mapping with {keys}, got {shown(details['input'])}"
         case "string_type":
             return f"expected text, got {shown(details['input'])}: put it in quotes"
+        case "too_short":
+            least = details["ctx"]["min_length"]
+            return f"expected at least {'one entry' if least == 1 else f'{least} entries'}, got {shown(details['input'])}"
         case kind if kind in _EXPECTED:
             return f"expected {_EXPECTED[kind]}, got {shown(details['input'])}"
         case "invalid_key":

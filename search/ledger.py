@@ -178,6 +178,8 @@ class Ledger:
                 first = {"order": 0, "spec": record.sweep.model_dump(mode="json")}
                 connection.execute(tables.revisions.insert().values(key | first))
             spec = sweep.model_dump(mode="json")
+            again = (tables.revisions.c.sweep_id == record.id) & (tables.revisions.c.order == order)
+            connection.execute(tables.revisions.delete().where(again))  # nothing was decided by it
             connection.execute(tables.revisions.insert().values(key | {"order": order, "spec": spec}))
             connection.execute(tables.sweeps.update().where(tables.sweeps.c.id == record.id).values(spec=spec))
         return self.sweep(record.name)

@@ -33,6 +33,7 @@ _BYTES = {
     for power, letter in enumerate("kmgt", 1)
     for form, base in (("b", 1000), ("ib", 1024))
 }
+_LEAST_BYTES = 1_000_000
 _LATER = ("command", "constraints", "architecture", "tracking", "export")
 
 
@@ -145,9 +146,9 @@ def parse_bytes(value: Any) -> int:
     """Bytes of ``"12GiB"``, ``"500MB"`` or a number.
 
     Raises:
-        ValueError: for anything else, with an example.
+        ValueError: for anything else, such as a number that must mean gigabytes, with an example.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= _LEAST_BYTES:
         return value
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None or not float(match[1]):
@@ -177,6 +178,10 @@ class ResourcesSection(Section):
     def _possible(self) -> ResourcesSection:
         if self.gpu > 1 and self.gpu != int(self.gpu):
             raise SpaceError([Problem(("gpu",), f"a trial has whole GPUs or a part of one, got {self.gpu:g}")])
+        for name in self.custom:
+            if name.lower() in ("cpu", "gpu", "memory"):
+                text = f"{name} is no resource of your own: write resources: {{{name.lower()}: ...}}"
+                raise SpaceError([Problem(("custom", name), text)])
         if self.workers > 1 and self.slots > 1:
             raise SpaceError(
                 [Problem(("slots",), "trials of several workers cannot take turns: give workers or slots")]
@@ -209,9 +214,9 @@ class TimeoutsSection(Section):
 class ClusterSection(Section):
     """Where the sweep runs, and what is done about what goes wrong there."""
 
-    address: str | None = None
+    address: str | None = Field(default=None, min_length=1)
     """Of a running Ray cluster; ``--address`` goes first. A private one on this machine when left out."""
-    storage: str | None = None
+    storage: str | None = Field(default=None, min_length=1)
     """Folder or URL that all nodes see (/mnt/team, s3://bucket/sweeps), for checkpoints; the store when left out."""
     retry: RetrySection = RetrySection()
     """Second chances."""
@@ -367,6 +372,9 @@ class Sweep(Section):
             text = f"grace {grace} is above the fidelity's max {self.fidelity.max}"
             raise SpaceError([Problem(("scheduler", "grace"), text)])
         self.scheduler.check(self.parameters, self.fidelity.core(), self.budget.trials)
+        if self.scheduler.type in ("pbt", "pb2") and not self.checkpoints.every:
+            text = f"members of {self.scheduler.type} go on from each other's checkpoints: leave it above 0"
+            raise SpaceError([Problem(("checkpoints", "every"), text)])
         return self
 
     @classmethod

@@ -60,17 +60,21 @@ class TPE:
     def ask(self, number: int, taken: Container[Config]) -> Config | None:
         rng = np.random.default_rng([self._seed, number])
         proposed = None if rng.random() < self._random_share else self._propose(number, taken)
-        if proposed is not None:
-            step, place, config = proposed
-            self._hold(number, config, {step: place})
-            return config
-        drawn = draw(self._space, rng, taken)
-        if drawn is not None:
-            self.adopt(number, drawn)
-        return drawn
+        config = draw(self._space, rng, taken) if proposed is None else proposed
+        if config is not None:
+            self.adopt(number, config)
+        return config
 
     def adopt(self, number: int, config: Config) -> None:
-        self._hold(number, config, {})
+        from optuna.trial import TrialState, create_trial
+
+        parameters, distributions = to_optuna(self._space, config)
+        running = create_trial(state=TrialState.RUNNING, params=parameters, distributions=distributions)
+        studies: dict[int | None, optuna.Study] = {None: self.study}
+        studies.update(self._rungs.items())
+        self._running[number] = {
+            step: study._storage.create_new_trial(study._study_id, running) for step, study in studies.items()
+        }
 
     def on_report(self, number: int, step: int, value: float) -> None:
         from optuna.trial import TrialState
@@ -97,33 +101,20 @@ class TPE:
             if step is not None:
                 self._end(self._rungs[step], place, TrialState.FAIL)
 
-    def _hold(self, number: int, config: Config, held: dict[int | None, int]) -> None:
-        """Let a trial run in every study; in some it may do so already."""
-        from optuna.trial import TrialState, create_trial
-
-        parameters, distributions = to_optuna(self._space, config)
-        running = create_trial(state=TrialState.RUNNING, params=parameters, distributions=distributions)
-        studies: dict[int | None, optuna.Study] = {None: self.study}
-        studies.update(self._rungs.items())
-        self._running[number] = {
-            step: held[step] if step in held else study._storage.create_new_trial(study._study_id, running)
-            for step, study in studies.items()
-        }
-
-    def _propose(self, number: int, taken: Container[Config]) -> tuple[int | None, int, Config] | None:
-        """A study, the trial that runs in it now, and its config; None when all tries were taken already."""
+    def _propose(self, number: int, taken: Container[Config]) -> Config | None:
         from optuna.trial import TrialState
 
         step = self._level()
         study = self.study if step is None else self._rungs[step]
-        # A sampler of its own for each trial: what is proposed depends on what was told, not on earlier asks.
+        # A sampler of its own for each trial: what is proposed depends on what was told, not on earlier asks. For the
+        # same reason the trial that Optuna asks with is given up: asked or adopted, a config is held in the same way.
         study.sampler = _sampler(self._seed, number, self._startup)
         for _ in range(_TRIES):
             asked = study.ask()
             config = suggest_config(self._space, asked)
-            if config not in taken:
-                return step, asked._trial_id, config
             self._end(study, asked._trial_id, TrialState.FAIL)
+            if config not in taken:
+                return config
         return None
 
     def _level(self) -> int | None:

@@ -299,10 +299,8 @@ def test_a_finalist_outside_the_new_ranges_is_replicated_all_the_same(world: Cal
         ({"objectives": [{"metric": "score", "goal": "minimize"}], "seed": 5}, "another seed and objectives"),
         ({"fidelity": {"max": 2}}, "fidelity.max can grow, not shrink to 2"),
         ({"fidelity": None}, "it has a fidelity of 4, and the new file has no fidelity"),
-        (
-            {"scheduler": "hyperband", "fidelity": {"max": 9}},
-            "hyperband lays out all its runs from fidelity.max: it cannot grow; extend with scheduler asha",
-        ),
+        ({"scheduler": "hyperband"}, "cannot be extended with scheduler hyperband, which would have led its trials"),
+        ({"scheduler": {"type": "pbt", "interval": 2}}, "cannot be extended with scheduler pbt, which would have led"),
     ],
 )
 def test_what_would_make_results_incomparable_is_refused(
@@ -316,6 +314,31 @@ def test_what_would_make_results_incomparable_is_refused(
     assert small.trials == before
     with closing(Ledger(small.store)) as ledger:
         assert ledger.sweep("small").sweep == small.sweep
+
+
+@pytest.mark.parametrize("word", ["hyperband", "bohb"])
+def test_runs_that_are_laid_out_in_advance_cannot_grow(world: Callable[..., World], word: str) -> None:
+    small = world(scheduler=word, **NINE)
+    small.simulate(rising, 3)
+    with pytest.raises(SweepError, match=f"{word} lays out all its runs from fidelity.max: it cannot grow"):
+        extend(small, **LONGER)
+
+
+@pytest.mark.parametrize(
+    "old", ["none", "asha", "promotion_asha", "hyperband", "median", {"type": "pbt", "interval": 3}]
+)
+@pytest.mark.parametrize("new", ["none", "asha", "promotion_asha", "median"])
+def test_another_scheduler_goes_on(world: Callable[..., World], searcher: str, old: Any, new: str) -> None:
+    small = world(scheduler=old, **NINE)
+    small.simulate(rising, 3)
+    before = small.trials
+    extend(small, scheduler=new, budget={"trials": 20})
+    small.simulate(rising, 3)
+    assert small.ended is None
+    assert_kept(before, small.trials)
+    assert len(small.trials) == 20
+    assert all(trial.state.over for trial in small.trials)
+    assert replayed(small).difference is None
 
 
 def test_a_sweep_without_fidelity_gets_none(world: Callable[..., World]) -> None:

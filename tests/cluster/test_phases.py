@@ -12,9 +12,12 @@ import pytest
 
 from assay.analysis import Results
 from assay.cluster import InlineExecutor, PhaseRunner
+from assay.cluster.wish import Wish
 from assay.search import Ledger, Phase, State, Sweep, Trial
 from assay.spaces import NoResultError, SweepInterrupted
 from assay.trainables import TrainableRef, TrialHandle
+
+from .worlds import Notes
 
 rng = np.random.default_rng(5)
 INPUTS = rng.normal(size=300)
@@ -48,7 +51,7 @@ class Driver:
         self.ledger = Ledger(store, create=True)
         self.record = self.ledger.create_sweep(sweep, str(store))
         self.train, self.notes = train, notes
-        self.stop_in: Phase | None = None
+        self.pause_in: Phase | None = None
 
     def run(self) -> Results:
         executor = InlineExecutor(TrainableRef("train", ".", self.train), 2)
@@ -59,15 +62,15 @@ class Driver:
                 self.record,
                 executor,
                 clock=lambda: 0.0,
-                stop_requested=self.stop_requested,
+                wish=self.wish,
                 observer=self.notes,
             ).run()
         finally:
             executor.close()
 
-    def stop_requested(self) -> bool:
-        """True as soon as there is a trial of the phase to stop in."""
-        return self.stop_in is not None and bool(self.phase(self.stop_in))
+    def wish(self) -> Wish:
+        """To pause as soon as there is a trial of the phase to pause in."""
+        return Wish.PAUSE if self.pause_in is not None and self.phase(self.pause_in) else Wish.NONE
 
     @property
     def trials(self) -> list[Trial]:
@@ -78,7 +81,7 @@ class Driver:
 
 
 @pytest.fixture
-def driver_of(tmp_path: Path, sweep_of: Callable[..., Sweep], fakes: Any) -> Callable[..., Driver]:
+def driver_of(tmp_path: Path, sweep_of: Callable[..., Sweep]) -> Callable[..., Driver]:
     def make(train: Any = logistic, **changes: Any) -> Driver:
         sweep = sweep_of(
             **{
@@ -90,7 +93,7 @@ def driver_of(tmp_path: Path, sweep_of: Callable[..., Sweep], fakes: Any) -> Cal
             }
             | changes
         )
-        return Driver(tmp_path, sweep, train, fakes.Notes())
+        return Driver(tmp_path, sweep, train, Notes())
 
     return make
 
@@ -150,21 +153,25 @@ def test_running_it_again_adds_nothing(driver_of: Callable[..., Driver]) -> None
 
 
 @pytest.mark.parametrize("phase", list(Phase))
-def test_a_stop_in_any_phase_is_gone_on_from(driver_of: Callable[..., Driver], phase: Phase) -> None:
+def test_a_pause_in_any_phase_is_gone_on_from(driver_of: Callable[..., Driver], phase: Phase) -> None:
     whole = driver_of(name="whole", seed=3)
     whole.run()
     driver = driver_of(name="cut", seed=3)
-    driver.stop_in = phase
+    driver.pause_in = phase
     with pytest.raises(SweepInterrupted, match="nothing reported is lost"):
         driver.run()
     before = driver.trials
-    assert len(driver.phase(phase)) == 1
-    assert before[-1].state is (State.COMPLETE if phase is Phase.TEST else State.PENDING)  # a test makes no report
-    driver.stop_in = None
+    cut = driver.phase(phase)
+    assert cut == before[-2:]  # one for each worker
+    assert {trial.state for trial in cut} == {
+        State.COMPLETE if phase is Phase.TEST else State.PENDING
+    }  # without reports
+    driver.pause_in = None
     driver.run()
     after = driver.trials
-    assert after[: len(before) - 1] == before[:-1]
-    assert after[len(before) - 1].reports[: len(before[-1].reports)] == before[-1].reports
+    assert after[: len(before) - 2] == before[:-2]
+    for old in cut:
+        assert after[old.number].reports[: len(old.reports)] == old.reports
     assert all(trial.state is State.COMPLETE for trial in after)
     facts = [Counter((t.phase, t.config, t.seed, t.split) for t in trials) for trials in (after, whole.trials)]
     assert facts[0] == facts[1]

@@ -189,7 +189,7 @@ def test_reports_are_answered_while_the_searcher_thinks(
     class Waiting(Historian):
         def _note(self, call: str) -> None:
             deadline = time.monotonic() + 30
-            while call == "ask 1" and small.order.count(("report", 0)) < 9:
+            while call.startswith("config 1") and small.order.count(("report", 0)) < 9:
                 assert time.monotonic() < deadline
                 time.sleep(0.001)
 
@@ -251,7 +251,7 @@ class Broken(Historian):
 
 
 @pytest.mark.parametrize("lazy", [False, True])
-@pytest.mark.parametrize("call", ["ask 2", "adopt", "report 0 2", "tell 1"])
+@pytest.mark.parametrize("call", ["config 2", "config 0", "report 0 2", "tell 1"])
 def test_what_a_searcher_raises_reaches_the_run(
     world: Callable[..., World], searcher: Callable[..., Any], call: str, lazy: bool
 ) -> None:

@@ -1,9 +1,15 @@
-"""Sweeps under random failures, lost workers, stop requests and crashes of the driver, in virtual time."""
+"""A thousand sweeps under random faults, in simulated time: lost workers and nodes, failures, pauses, dying drivers.
+
+``ASSAY_STORMS=100000`` makes it more of them.
+"""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,167 +17,239 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.cluster import PhaseRunner
-from assay.search import Decision, Ledger, Phase, Report, State, Sweep, Trial, scheduler_seed
+from assay.cluster import Controller, PhaseRunner
+from assay.cluster.phases import search_plan
+from assay.cluster.virtual_executor import Fault, VirtualExecutor
+from assay.cluster.wish import Wish
+from assay.search import Decision, Event, EventKind, Phase, State, Trial
+from assay.search.random_search import RandomOptions
 from assay.spaces import NoResultError, SweepInterrupted
-from assay.trainables import Cause, TrialSpec
+from assay.trainables import Cause, Reported, TrialSpec
+from assay.trainables import Event as Answer
 
-_TRIALS, _EPOCHS = 8, 8
-_INTERRUPTIONS = 6
+from .worlds import Crash, FragileLedger, Historian, Notes, Witness, make_sweep
+
+_STORMS = int(os.environ.get("ASSAY_STORMS", "1000"))
+_BATCH = 50
+_TRIALS, _LENGTH = 10, 9
+_INTERRUPTIONS = 4
+_SCHEDULERS: list[Any] = [
+    "none",
+    {"type": "asha", "eta": 2},
+    {"type": "asha", "brackets": 2},
+    {"type": "promotion_asha", "eta": 2},
+    "hyperband",
+    "bohb",
+    {"type": "median", "samples": 2},
+    {"type": "pbt", "interval": 2},
+    {"type": "pbt", "interval": 3, "synchronous": True},
+]
+_CAUSES = [Cause.EXCEPTION, Cause.MEMORY, Cause.METRIC, Cause.WORKER_LOST]
+
+
+class Cluster(VirtualExecutor):
+    """Keeps a checkpoint every so many steps, and where a decision is due; counts what was trained.
+
+    Attributes:
+        trained: steps by trial.
+    """
+
+    def __init__(self, every: int, trained: Counter[int], *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._every = every
+        self._trained = trained
+        self._until: dict[int, int | None] = {}
+
+    def start(self, spec: TrialSpec, until: int | None) -> None:
+        self._until[spec.number] = until
+        super().start(spec, until)
+
+    def resume(self, number: int, until: int | None) -> None:
+        self._until[number] = until
+        super().resume(number, until)
+
+    def wait(self, timeout: float) -> Sequence[Answer]:
+        return [self._seen(event) for event in super().wait(timeout)]
+
+    def _seen(self, event: Answer) -> Answer:
+        if not isinstance(event, Reported):
+            return event
+        self._trained[event.number] += 1
+        kept = event.step % self._every == 0 or event.step in (self._until[event.number], _LENGTH)
+        return event if kept else replace(event, checkpoint=None)
 
 
 class Storm:
-    """One sweep under random faults; everything random comes from ``seed``."""
+    """One sweep; everything random comes from ``seed``."""
 
-    def __init__(self, store: Path, fakes: Any, sweep: Sweep, seed: int) -> None:
-        self.store, self.fakes, self.sweep = store, fakes, sweep
+    def __init__(self, ledger: FragileLedger, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
-        self.clock, self.notes = fakes.Clock(), fakes.Notes()
-        self.ends: Counter[int] = Counter()
-        self.until_crash = self.until_stop = 0
-        self.drivers = 0
+        self.ledger = ledger
+        self.every = int(self.rng.integers(1, 4))
+        self.sweep = make_sweep(
+            name=f"storm-{seed}",
+            seed=seed,
+            scheduler=_SCHEDULERS[seed % len(_SCHEDULERS)],
+            fidelity={"max": _LENGTH},
+            budget={"trials": _TRIALS},
+            leaderboard={"top": 1, "seeds": 2},
+            cluster={"retry": {"trials": int(self.rng.integers(0, 3)), "lost": int(self.rng.integers(1, 9))}},
+            checkpoints={"every": self.every},
+        )
+        self.record = ledger.create_sweep(self.sweep, ".")
+        self.trained: Counter[int] = Counter()
+        self.fails = float(self.rng.choice([0.0, 0.02]))
+        self.whole = seed % 10 == 0
+        self.until_crash = 0
+        self.leftover: list[int] = []
 
     def watch(self, call: str, number: int) -> None:
         """Sees every write of the ledger and every call of the executor."""
-        self.ends[number] += call == "end_trial"
         self.until_crash -= 1
-        self.until_stop -= 1
         if self.until_crash == 0:
-            raise self.fakes.Crash
+            raise Crash
 
-    def script(self, spec: TrialSpec, attempt: int) -> Iterator[Any]:
-        for step in range(spec.first_step + 1, 2 * _EPOCHS):
-            event = self.rng.random()
-            if event < 0.04:
-                yield Cause.WORKER_LOST
-            if event < 0.06:
-                yield Cause.EXCEPTION
-            if event < 0.08:
-                return
-            yield spec.config["x"] * step + spec.seed % 7 / 100
-            if step == _EPOCHS and self.rng.random() < 0.5:
-                return
-        yield str(self.rng.choice(["stuck when stopped", "dies when stopped"]))
+    def weather(self) -> Iterator[Fault]:
+        nodes = int(self.rng.integers(1, 4))
+        for at in self.rng.uniform(0, 40, self.rng.integers(0, 5)):
+            if self.rng.random() < 0.3:
+                yield Fault(float(at), node=int(self.rng.integers(0, nodes)), repair=float(self.rng.uniform(0, 20)))
+            else:
+                yield Fault(float(at), trial=int(self.rng.integers(0, _TRIALS)))
 
-    def drive(self) -> bool:
-        """One driver until it ends, is stopped or dies; whether the sweep is done."""
-        last = self.drivers == _INTERRUPTIONS
-        self.until_crash = -1 if last else int(self.rng.integers(1, 200))
-        self.until_stop = 10**9 if last else int(self.rng.integers(1, 200))
-        self.drivers += 1
-        ledger = self.fakes.FragileLedger(self.store, self.watch)
-        names = [record.name for record in ledger.sweeps()]
-        record = ledger.sweep(self.sweep.name) if names else ledger.create_sweep(self.sweep, ".")
-        executor = self.fakes.ScriptedExecutor(
-            lambda spec, attempt: list(self.script(spec, attempt)),
-            self.clock,
-            capacity=int(self.rng.integers(1, 5)),
-            checkpoints=self.store if self.rng.random() < 0.8 else None,
-            watch=self.watch,
+    def curve(self, spec: TrialSpec, step: int) -> tuple[dict[str, float], float]:
+        noise = np.random.default_rng([self.sweep.seed, spec.number, spec.segment, step, 1])
+        return {"score": spec.config["x"] * step + noise.normal()}, float(noise.uniform(0.5, 2))
+
+    def crash(self, spec: TrialSpec, step: int) -> Cause | None:
+        return _CAUSES[self.rng.integers(len(_CAUSES))] if self.fails and self.rng.random() < self.fails else None
+
+    def drive(self, *, last: bool) -> bool:
+        """One driver until it ends, is paused or dies; whether the sweep is done."""
+        pause = np.inf if last or self.rng.random() < 0.5 else float(self.rng.uniform(0, 30))
+        self.until_crash = -1 if last or pause < np.inf else int(self.rng.integers(1, 250))
+        executor = Cluster(
+            self.every,
+            self.trained,
+            self.curve,
+            int(self.rng.integers(1, 6)),
+            nodes=3,
+            start_cost=float(self.rng.choice([0.0, 0.7])),
+            faults=list(self.weather()),
+            crash=self.crash,
         )
+        self.ledger.watch = self.watch
         runner = PhaseRunner(
-            ledger,
-            record,
-            executor,
-            clock=self.clock,
-            stop_requested=lambda: self.until_stop <= 0,
-            observer=self.notes,
+            self.ledger,
+            self.record,
+            Witness(executor, self.ledger, self.record, self.watch, strict=self.whole),
+            clock=executor.clock,
+            wish=lambda: Wish.PAUSE if executor.clock() > pause else Wish.NONE,
+            observer=Notes(),
         )
         try:
-            runner.run()
-        except (self.fakes.Crash, SweepInterrupted):
+            runner.run() if self.whole else runner.search()
+        except (Crash, SweepInterrupted):
             return False
         except NoResultError:
             return last
         finally:
-            ledger.close()
+            self.ledger.watch = lambda call, number: None
+            self.ledger.close_journals()
         return True
 
-    def trials(self) -> list[Trial]:
-        ledger = Ledger(self.store)
-        trials = ledger.trials(ledger.sweep(self.sweep.name))
-        ledger.close()
-        return trials
+    def known(self) -> tuple[list[Trial], list[Event]]:
+        return self.ledger.trials(self.record), self.ledger.events(self.record)
 
 
-@pytest.mark.parametrize("batch", range(6))
+@pytest.mark.parametrize("batch", range(0, _STORMS, _BATCH))
 def test_nothing_is_lost_doubled_or_decided_otherwise(
-    batch: int, tmp_path: Path, fakes: Any, sweep_of: Callable[..., Sweep]
+    batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for seed in range(10 * batch, 10 * (batch + 1)):
-        scheduler = {"type": "asha", "eta": 2} if seed % 4 else {"type": "none"}
-        sweep = sweep_of(
-            seed=seed,
-            parameters={"x": "uniform(0, 1)"},
-            scheduler=scheduler,
-            fidelity={"unit": "epoch", "min": 1, "max": _EPOCHS},
-            budget={"trials": _TRIALS},
-        )
-        storm = Storm(tmp_path / str(seed), fakes, sweep, seed)
-        before: list[Trial] = []
-        while not storm.drive():
-            after = storm.trials()
-            assert_kept(before, after)
-            before = after
-        after = storm.trials()
-        assert_kept(before, after)
-        assert_over_exactly_once(after, storm.ends)
-        assert_decided_as_by(sweep, after)
-        assert_in_order(after)
+    monkeypatch.setattr(RandomOptions, "build", lambda self, space, objective, seed, rungs=(): Historian(space))
+    leftover: list[int] = []
+    drop = Controller._drop_leftover
+    monkeypatch.setattr(Controller, "_drop_leftover", lambda self: (leftover.extend(self._open), drop(self)))
+    with closing(FragileLedger(tmp_path)) as ledger:
+        for seed in range(batch, min(batch + _BATCH, _STORMS)):
+            storm = Storm(ledger, seed)
+            before: list[Trial] = []
+            for driver in range(_INTERRUPTIONS + 1):
+                leftover.clear()
+                done = storm.drive(last=driver == _INTERRUPTIONS)
+                trials, events = storm.known()
+                assert_kept(before, trials)
+                before = trials
+                if done:
+                    break
+            search = [trial for trial in trials if trial.phase is Phase.SEARCH]
+            assert_over(trials, search)
+            assert_ended_as_decided(storm.sweep.scheduler.type, search, leftover)
+            assert_in_order(trials, events)
+            assert_little_is_repeated(storm, trials, events)
+            made = search_plan(storm.sweep).repeat(search, events, ask_from=0)
+            assert [step for step in made if step.recorded != step.made] == []
 
 
 def assert_kept(before: list[Trial], after: list[Trial]) -> None:
     """What was recorded is still there, unchanged."""
-    for old, new in zip(before, after, strict=False):
-        assert (new.number, new.config, new.seed, new.split) == (old.number, old.config, old.seed, old.split)
-        assert new.reports[: len(old.reports)] == old.reports
-        assert not old.state.over or new == old
     assert len(before) <= len(after)
+    for old, new in zip(before, after, strict=False):
+        assert (new.number, new.seed, new.split) == (old.number, old.seed, old.split)
+        assert new.reports[: len(old.reports)] == old.reports
+        assert new.segments[: len(old.segments)] == old.segments
+        assert new.segments or new.config == old.config
+        assert not old.state.over or new == old
 
 
-def assert_over_exactly_once(trials: list[Trial], ends: Counter[int]) -> None:
+def assert_over(trials: list[Trial], search: list[Trial]) -> None:
     assert all(trial.state.over for trial in trials)
-    assert {number: count for number, count in ends.items() if count} == {trial.number: 1 for trial in trials}
-    search = [trial for trial in trials if trial.phase is Phase.SEARCH]
-    assert len({trial.config for trial in search}) == len(search) == _TRIALS
+    assert len(search) == _TRIALS
+    assert len({trial.segments[0].config if trial.segments else trial.config for trial in search}) == _TRIALS
+    for trial in trials:
+        for segment in range(len(trial.segments) or 1):
+            start = trial.segments[segment].first_step if trial.segments else 0
+            steps = [report.step for report in trial.reports if report.segment == segment]
+            assert steps == list(range(start + 1, start + 1 + len(steps)))
+        if trial.state is State.COMPLETE:
+            assert trial.last_step == _LENGTH
     replicates = Counter((trial.parent, trial.split) for trial in trials if trial.phase is Phase.REPLICATE)
     assert set(replicates.values()) <= {1}
     assert len({parent for parent, _ in replicates}) * 2 == len(replicates)
 
 
-def assert_decided_as_by(sweep: Sweep, trials: list[Trial]) -> None:
-    """A fresh scheduler that hears all events in their order decides what was done."""
-    scheduler = sweep.scheduler.build(sweep.objective, sweep.granted, scheduler_seed(sweep.seed))
-    search = [trial for trial in trials if trial.phase is Phase.SEARCH]
-    events: list[tuple[int, Trial, Report | None]] = []
+def assert_ended_as_decided(scheduler: str, search: list[Trial], leftover: list[int]) -> None:
+    """Nobody trains on after it was to stop, and nobody is stopped who was not to."""
+    may_end = {
+        "none": [],
+        "pbt": [],
+        "asha": [Decision.STOP],
+        "median": [Decision.STOP],
+        "promotion_asha": [Decision.PAUSE],
+    }.get(scheduler, [Decision.STOP, Decision.PAUSE])
     for trial in search:
-        events += [(trial.started, trial, None), (trial.ended or 0, trial, None)]
-        events += [(report.order, trial, report) for report in trial.reports]
-    decisions: dict[int, list[Decision]] = {trial.number: [] for trial in search}
-    for order, trial, report in sorted(events, key=lambda event: event[0]):
-        if report is not None:
-            decision = scheduler.on_report(trial.number, report.step, report.metrics["score"])
-            decisions[trial.number].append(decision)
-        elif order == trial.started:
-            scheduler.on_start(trial.number)
-        elif trial.state is not State.STOPPED:
-            value = None if trial.state is State.FAILED else trial.value("score")
-            scheduler.on_end(trial.number, trial.last_step, value)
-    for trial in search:
-        early = [
-            decision
-            for decision, report in zip(decisions[trial.number], trial.reports, strict=True)
-            if report.step < _EPOCHS
-        ]
-        assert Decision.STOP not in early[:-1], "it trained on after it was to stop"
-        assert (trial.state is State.STOPPED) == (Decision.STOP in early)
-        assert [report.step for report in trial.reports] == list(range(1, len(trial.reports) + 1))
-        assert len(trial.reports) <= _EPOCHS
+        early = [report.decision for report in trial.reports if report.step < _LENGTH]
+        assert Decision.STOP not in early[:-1]
+        if trial.state is State.STOPPED:
+            assert early[-1] in may_end
+        elif trial.state is State.COMPLETE:
+            assert Decision.STOP not in early
+    assert scheduler == "promotion_asha" or leftover == []
 
 
-def assert_in_order(trials: list[Trial]) -> None:
+def assert_in_order(trials: list[Trial], events: list[Event]) -> None:
     assert [trial.number for trial in trials] == list(range(len(trials)))
     assert all(a.started < b.started for a, b in pairwise(trials))
     orders = [trial.started for trial in trials] + [trial.ended or 0 for trial in trials]
-    orders += [report.order for trial in trials for report in trial.reports]
+    orders += [report.order for trial in trials for report in trial.reports] + [event.order for event in events]
     assert len(set(orders)) == len(orders)
+    runs = Counter(event.number for event in events if event.kind is EventKind.RUN)
+    assert all(trial.attempts == runs[trial.number] for trial in trials)
+
+
+def assert_little_is_repeated(storm: Storm, trials: list[Trial], events: list[Event]) -> None:
+    """Each loss costs what was trained since the last checkpoint, and the report on the way."""
+    losses = Counter(event.number for event in events if event.kind is EventKind.LOST)
+    for trial in trials:
+        lost = losses[trial.number] if trial.phase is Phase.SEARCH else trial.attempts - 1
+        assert 0 <= storm.trained[trial.number] - len(trial.reports) <= storm.every * lost

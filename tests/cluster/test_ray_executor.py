@@ -12,8 +12,10 @@ from typing import Any
 import psutil
 import pytest
 
-from assay.cluster import Controller, RayExecutor, SearchPlan, Silent, ray_executor
+from assay.cluster import Controller, RayExecutor, Silent, ray_executor
+from assay.cluster.phases import search_plan
 from assay.search import Ledger, State, Sweep
+from assay.search.sweep import ResourcesSection
 from assay.spaces import ClusterError
 from assay.trainables import Cause, Event, Failed, Reported, TrainableRef, TrialSpec
 
@@ -22,12 +24,14 @@ pytestmark = pytest.mark.ray
 TRAIN = """
 import os
 import signal
+import time
 
 def train(config, trial):
     for step in trial.steps():
         if step == 2 and not os.path.exists(os.path.join(os.path.dirname(__file__), "died")):
             open(os.path.join(os.path.dirname(__file__), "died"), "w").close()
             os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.06)  # reports that come faster are sent together
         trial.save_checkpoint(lambda folder: None)
         yield {"score": config["x"], "pid": os.getpid()}
 """
@@ -62,11 +66,11 @@ def test_a_worker_that_dies_is_replaced_and_closing_ends_the_others(
 ) -> None:
     executor = ray_executors(ref, workers=1)
     executor.open()
-    executor.start(TrialSpec(1, {"x": 1.0}, "score", max_steps=5))
+    executor.start(TrialSpec(1, {"x": 1.0}, "score", max_steps=5), until=1)
     first = wait(executor)
     assert isinstance(first, Reported)
     os.kill(first.metrics["pid"], signal.SIGKILL)
-    executor.resume(1)
+    executor.resume(1, until=2)
     lost = wait(executor)
     assert isinstance(lost, Failed)
     assert lost.cause is Cause.WORKER_LOST
@@ -74,7 +78,7 @@ def test_a_worker_that_dies_is_replaced_and_closing_ends_the_others(
     assert executor.capacity == 0, "until a new worker has joined"
     while executor.capacity == 0:
         assert not executor.wait(1.0)
-    executor.start(TrialSpec(2, {"x": 1.0}, "score", max_steps=5))
+    executor.start(TrialSpec(2, {"x": 1.0}, "score", max_steps=5), until=1)
     second = wait(executor)
     assert isinstance(second, Reported)
     assert second.metrics["pid"] != first.metrics["pid"]
@@ -90,12 +94,8 @@ def test_the_controller_goes_on_after_a_lost_worker(
     record = ledger.create_sweep(sweep, str(tmp_path))
     executor = ray_executors(ref, workers=1)
     executor.open()
-    controller = Controller(
-        ledger, record, executor, clock=time.monotonic, stop_requested=lambda: False, observer=Silent()
-    )
-    searcher = sweep.searcher.build(sweep.parameters, sweep.objective, 0)
-    scheduler = sweep.scheduler.build(sweep.objective, sweep.granted, 0)
-    controller.run(SearchPlan(sweep, searcher, scheduler), [], [])
+    controller = Controller(ledger, record, executor, clock=time.monotonic, observer=Silent())
+    controller.run(search_plan(sweep), [], [])
     executor.close()
     first, second = ledger.trials(record)
     assert (first.state, first.attempts) == (State.COMPLETE, 2)
@@ -113,7 +113,7 @@ def test_a_busy_cluster_means_fewer_places_not_a_hang(
     executor = ray_executors(ref, workers=2)
     executor.open()
     assert executor.capacity == 1
-    executor.start(TrialSpec(1, {"x": 1.0}, "score", max_steps=2))
+    executor.start(TrialSpec(1, {"x": 1.0}, "score", max_steps=2), until=1)
     assert isinstance(wait(executor), Reported)
     others.close()
     deadline = time.monotonic() + 60
@@ -139,25 +139,18 @@ def test_when_no_worker_can_be_placed_it_is_said(
 @pytest.mark.parametrize(
     ("needs", "says"),
     [
-        ({"gpu": 8.0}, r"a trial needs 1 CPU \+ 8 GPU and no node has that \(nodes: 4 CPU \+ 0 GPU\): lower"),
-        ({"cpu": 64.0}, r"a trial needs 64 CPU \+ 0 GPU and no node has that"),
+        ({"gpu": 8.0}, r"a trial needs 1 CPU \+ 8 GPU, and there is no room for that, ever \(nodes: 4 CPU \+ 0 GPU\)"),
+        ({"cpu": 64.0}, r"a trial needs 64 CPU, and there is no room for that, ever"),
+        ({"custom": {"licence": 1.0}}, r"a trial needs 1 CPU \+ 1 licence, and there is no room"),
     ],
 )
 def test_resources_that_can_never_be_placed(
-    ray_executors: Callable[..., RayExecutor], ref: TrainableRef, needs: dict[str, float], says: str
+    ray_executors: Callable[..., RayExecutor], ref: TrainableRef, needs: dict[str, Any], says: str
 ) -> None:
-    executor = ray_executors(ref, **needs)
+    executor = ray_executors(ref, resources=ResourcesSection(**needs))
     with pytest.raises(ClusterError, match=says):
         executor.open()
     executor.close()
-
-
-@pytest.mark.parametrize(("cpu", "workers", "places"), [(2.0, None, 2), (3.0, None, 1), (0.5, 3, 3), (1.0, 9, 4)])
-def test_as_many_places_as_fit(
-    ray_executors: Callable[..., RayExecutor], ref: TrainableRef, cpu: float, workers: Any, places: int
-) -> None:
-    executor = ray_executors(ref, cpu=cpu, workers=workers)
-    assert executor._places() == places
 
 
 def test_a_connection_of_somebody_else_is_left_alone(

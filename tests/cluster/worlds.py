@@ -227,13 +227,18 @@ class FragileLedger(Ledger):
 
     def __init__(self, store: Path, watch: Watch = lambda call, number: None) -> None:
         super().__init__(store, create=True)
-        self._watch = watch
+        self.watch = watch
 
     def journal(self, record: SweepRecord, *, lazy: bool = False) -> Journal:
         journal = FragileJournal(self._writes, record.id, lazy=lazy)
-        journal.watch = self._watch
+        journal.watch = lambda call, number: self.watch(call, number)
         self._journals.add(journal)
         return journal
+
+    def close_journals(self) -> None:
+        """As the end of a driver does."""
+        for journal in list(self._journals):
+            journal.close()
 
 
 class Notes:
@@ -282,16 +287,17 @@ class Historian:
         self.threads: set[int] = set()
 
     def ask(self, number: int, taken: Container[Config]) -> Config | None:
-        self._note(f"ask {number}")
         self.asked.append(number)
         if self._seconds:
             time.sleep(self._seconds)
-        if len(self.asked) > self._most:
+        config = draw(self._space, np.random.default_rng([self._state, number]), taken)
+        if config is None or len(self.asked) > self._most:
             return None
-        return draw(self._space, np.random.default_rng([self._state, number]), taken)
+        self._note(f"config {number} {config}")  # it makes no difference whether it was asked
+        return config
 
     def adopt(self, number: int, config: Config) -> None:
-        self._note(f"adopt {number} {config}")
+        self._note(f"config {number} {config}")
 
     def on_report(self, number: int, step: int, value: float) -> None:
         self._note(f"report {number} {step} {value}")

@@ -20,7 +20,8 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         [
             (
                 "9:1: zzz: unknown key 'zzz': use 'name', 'description', 'seed', 'trainable', 'objectives', "
-                "'parameters', 'searcher', 'scheduler', 'fidelity', 'budget', 'resources' or 'leaderboard'"
+                "'parameters', 'searcher', 'scheduler', 'fidelity', 'budget', 'resources', 'cluster', "
+                "'checkpoints', 'engine' or 'leaderboard'"
             )
         ],
     ),
@@ -77,7 +78,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (
         "unknown scheduler",
         BASE + "scheduler: ahsa\n",
-        ["9:1: scheduler.type: there is no scheduler 'ahsa' (did you mean 'asha'?): use 'none' or 'asha'"],
+        ["9:1: scheduler.type: there is no scheduler 'ahsa' (did you mean 'asha'?): use 'none', 'asha', 'promotion_asha', 'hyperband', 'bohb', 'median', 'pbt' or 'pb2'"],
     ),
     (
         "searcher list",
@@ -110,7 +111,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (
         "objectives words",
         replaced("{metric: accuracy, goal: maximize}", "accuracy"),
-        ["4:5: objectives.0: expected a mapping with metric, goal, scorer, got 'accuracy'"],
+        ["4:5: objectives.0: expected a mapping with metric, goal, target, scorer, got 'accuracy'"],
     ),
     (
         "no objectives",
@@ -150,7 +151,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (
         "budget number",
         replaced("{trials: 20}", "20"),
-        ["8:1: budget: expected a mapping with trials, time, concurrent, got 20"],
+        ["8:1: budget: expected a mapping with trials, time, cpu_hours, gpu_hours, cost_usd, patience, concurrent, got 20"],
     ),
     (
         "budget empty",
@@ -263,20 +264,19 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     ("fidelity min max", BASE + "fidelity: {min: 5, max: 3}\n", ["9:1: fidelity: min 5 must not be above max 3"]),
     (
         "later",
-        BASE + "command: python train.py\nconstraints: []\narchitecture: {}\ncluster: {}\ntracking: {}\nexport: {}\n",
+        BASE + "command: python train.py\nconstraints: []\narchitecture: {}\ntracking: {}\nexport: {}\n",
         [
             "9:1: command: section 'command' is not supported in this version: remove it",
             "10:1: constraints: section 'constraints' is not supported in this version: remove it",
             "11:1: architecture: section 'architecture' is not supported in this version: remove it",
-            "12:1: cluster: section 'cluster' is not supported in this version: remove it",
-            "13:1: tracking: section 'tracking' is not supported in this version: remove it",
-            "14:1: export: section 'export' is not supported in this version: remove it",
+            "12:1: tracking: section 'tracking' is not supported in this version: remove it",
+            "13:1: export: section 'export' is not supported in this version: remove it",
         ],
     ),
     (
         "checkpoints",
-        BASE + "checkpoints: {every: 4}\n",
-        ["9:1: checkpoints: section 'checkpoints' is not supported in this version: remove it"],
+        BASE + "checkpoints: {every: -4}\n",
+        ["9:15: checkpoints.every: input should be greater than or equal to 0, got -4"],
     ),
     (
         "prior",
