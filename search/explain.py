@@ -58,7 +58,8 @@ def _message(details: dict[str, Any], model: type[BaseModel], later: Collection[
             return f"expected text, got {shown(details['input'])}: put it in quotes"
         case "too_short":
             least = details["ctx"]["min_length"]
-            return f"expected at least {'one entry' if least == 1 else f'{least} entries'}, got {shown(details['input'])}"
+            entries = "one entry" if least == 1 else f"{least} entries"
+            return f"expected at least {entries}, got {shown(details['input'])}"
         case kind if kind in _EXPECTED:
             return f"expected {_EXPECTED[kind]}, got {shown(details['input'])}"
         case "invalid_key":

@@ -146,14 +146,16 @@ def parse_bytes(value: Any) -> int:
     """Bytes of ``"12GiB"``, ``"500MB"`` or a number.
 
     Raises:
-        ValueError: for anything else, such as a number that must mean gigabytes, with an example.
+        ValueError: for anything else, or too little to mean it, with an example.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and value >= _LEAST_BYTES:
-        return value
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None or not float(match[1]):
+    if match is not None:
+        size = int(float(match[1]) * _BYTES[match[2].lower()])
+    else:
+        size = value if isinstance(value, int) and not isinstance(value, bool) else 0
+    if size < _LEAST_BYTES:
         raise ValueError(f"{shown(value)} is not an amount of memory: write 500MB or 12GiB")
-    return int(float(match[1]) * _BYTES[match[2].lower()])
+    return size
 
 
 class ResourcesSection(Section):

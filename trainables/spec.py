@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-
 OUTPUT = "output.log"
 """What a trial printed, in its folder."""
 

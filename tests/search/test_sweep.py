@@ -98,7 +98,10 @@ def sweeps(draw: st.DrawFn) -> dict[str, Any]:
         "objectives": [{"metric": metric, "goal": goal, "scorer": scorer}],
         "parameters": draw(parameters()),
         "budget": {"trials": trials, "time": duration, "concurrent": draw(st.none() | st.integers(1, 99))},
-        "resources": {"cpu": draw(st.integers(1, 9) | st.floats(0.01, 64)), "gpu": draw(st.floats(0, 1) | st.integers(0, 8))},
+        "resources": {
+            "cpu": draw(st.integers(1, 9) | st.floats(0.01, 64)),
+            "gpu": draw(st.floats(0, 1) | st.integers(0, 8)),
+        },
         "leaderboard": {
             "top": draw(st.integers(1, 20)),
             "seeds": draw(st.integers(2, 20)),

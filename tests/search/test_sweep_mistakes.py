@@ -78,7 +78,9 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (
         "unknown scheduler",
         BASE + "scheduler: ahsa\n",
-        ["9:1: scheduler.type: there is no scheduler 'ahsa' (did you mean 'asha'?): use 'none', 'asha', 'promotion_asha', 'hyperband', 'bohb', 'median', 'pbt' or 'pb2'"],
+        [
+            "9:1: scheduler.type: there is no scheduler 'ahsa' (did you mean 'asha'?): use 'none', 'asha', 'promotion_asha', 'hyperband', 'bohb', 'median', 'pbt' or 'pb2'"
+        ],
     ),
     (
         "searcher list",
@@ -151,7 +153,9 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (
         "budget number",
         replaced("{trials: 20}", "20"),
-        ["8:1: budget: expected a mapping with trials, time, cpu_hours, gpu_hours, cost_usd, patience, concurrent, got 20"],
+        [
+            "8:1: budget: expected a mapping with trials, time, cpu_hours, gpu_hours, cost_usd, patience, concurrent, got 20"
+        ],
     ),
     (
         "budget empty",
