@@ -23,7 +23,7 @@ from ..search import Ledger, Phase, Queue, SweepRecord, scheduler_seed
 from ..search.hyperband import HyperBandOptions
 from ..search.population import Codec, PopulationOptions
 from ..spaces import AssayError, ClusterError, SweepInterrupted
-from ..trainables.checkpoints import is_local, join
+from ..trainables.checkpoints import CheckpointStore, is_local, join
 from .phases import search_plan
 from .placement import Placement
 from .progress import Observer
@@ -178,8 +178,7 @@ class TuneEngine:
         root = str(self._ledger.store)
         if self._sweep.scheduler.needs_checkpoints and self._checkpoints:
             root = self._checkpoints
-        root = join(root, self._record.name)
-        return str(Path(root).absolute()) if is_local(root) else root
+        return CheckpointStore(join(root, self._record.name)).root  # absolute
 
     @contextmanager
     def _cleared(self, folder: str, hooks: Hooks) -> Iterator[None]:

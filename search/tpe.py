@@ -1,15 +1,18 @@
-"""Tree-structured Parzen estimator, by Optuna, with a model for each rung."""
+"""Tree-structured Parzen estimator: Optuna's for full runs, BOHB's densities where trials are stopped early."""
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Container, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from ..spaces import Config, Objective, Space
+from ..spaces import Categorical, Config, Float, Integer, Objective, Parameter, Space, Value
+from ..spaces.parameter import same
 from ..spaces.to_optuna import suggest_config, to_optuna
 from .searcher import Searcher, SearcherOptions, draw
 from .trial import State, Trial
@@ -18,115 +21,308 @@ if TYPE_CHECKING:
     import optuna
 
 _TRIES = 20
+_RANDOM_SHARE = 1 / 3
+_GOOD_SHARE = 0.15
+_CANDIDATES = 64
+_WIDER = 3.0
+_NARROWEST = 1e-3
+
+Floats = NDArray[np.float64]
 
 
 class TPE:
-    """Optuna's multivariate TPE with ``group`` for conditional spaces and the constant liar for parallel trials.
+    """Fits densities to good and to other configs and proposes what the first makes likely and the second does not.
 
-    Under early stopping there is a study for each rung, in which a trial is complete with its value at that rung;
-    proposals come from the highest rung that enough trials have reached. So a truncated value never stands beside a
-    complete one. A share of the proposals is random, which keeps the scheduler's comparisons honest (BOHB, section 3).
-    The study :attr:`study` has the truth: stopped trials as pruned, with their whole curve.
+    Without early stopping: Optuna's multivariate TPE with ``group`` for conditional spaces and the constant liar for
+    parallel trials. With rungs: :class:`_RungModel`, which never puts a truncated value beside a complete one. Either
+    way :attr:`study` has the truth: who runs, and how each trial ended, stopped ones as pruned with all their reports.
 
     Bergstra et al., Algorithms for Hyper-Parameter Optimization, NeurIPS 2011, section 4; Falkner et al., BOHB, ICML
-    2018, sections 3 and 4.
+    2018.
 
     Args:
-        rungs: steps at which trials are compared, and the length of a full run; empty without early stopping.
-        startup: random proposals before a model is used.
-        random_share: of the proposals, where there are rungs.
+        startup: trials to learn from before a model is used; until then proposals are random.
+        rungs: steps at which the scheduler compares trials, and the length of a full run; empty without fidelity.
     """
 
-    def __init__(
-        self,
-        space: Space,
-        objective: Objective,
-        seed: int,
-        startup: int,
-        rungs: Sequence[int] = (),
-        random_share: float = 1 / 3,
-    ) -> None:
+    def __init__(self, space: Space, objective: Objective, seed: int, startup: int, rungs: Sequence[int] = ()) -> None:
         self._space = space
         self._metric = objective.metric
         self._seed = seed
         self._startup = startup
-        self._random_share = random_share if len(rungs) > 1 else 0.0
-        self._enough = len(space) + 2
+        self._running: dict[int, optuna.Trial] = {}
+        self._rungs = _RungModel(space, objective, rungs, startup) if len(rungs) > 1 else None
         self.study = _study(objective)
-        self._rungs = {step: _study(objective) for step in rungs[:-1]} if len(rungs) > 1 else {}
-        self._reached = dict.fromkeys(self._rungs, 0)
-        self._running: dict[int, dict[int | None, int]] = {}  # trial -> its Optuna trial in each study
 
     def ask(self, number: int, taken: Container[Config]) -> Config | None:
         rng = np.random.default_rng([self._seed, number])
-        proposed = None if rng.random() < self._random_share else self._propose(number, taken)
-        config = draw(self._space, rng, taken) if proposed is None else proposed
+        if self._rungs is None:
+            asked = self._ask_optuna(number, taken)
+            if asked is not None:
+                return asked
+            config = None
+        else:
+            config = self._rungs.propose(rng, taken) if rng.random() >= _RANDOM_SHARE else None
+        config = config or draw(self._space, rng, taken)
         if config is not None:
             self.adopt(number, config)
         return config
 
     def adopt(self, number: int, config: Config) -> None:
-        from optuna.trial import TrialState, create_trial
+        from optuna.samplers import RandomSampler
 
-        parameters, distributions = to_optuna(self._space, config)
-        running = create_trial(state=TrialState.RUNNING, params=parameters, distributions=distributions)
-        studies: dict[int | None, optuna.Study] = {None: self.study}
-        studies.update(self._rungs.items())
-        self._running[number] = {
-            step: study._storage.create_new_trial(study._study_id, running) for step, study in studies.items()
-        }
+        if self._rungs is not None:
+            self._rungs.start(number, config)
+        self.study.sampler = RandomSampler()  # asked for nothing: all parameters are given
+        self.study.enqueue_trial(to_optuna(self._space, config)[0])
+        self._running[number] = self.study.ask()
+        suggest_config(self._space, self._running[number])
 
     def on_report(self, number: int, step: int, value: float) -> None:
-        from optuna.trial import TrialState
-
-        places = self._running.get(number, {})
-        if step in self._rungs and step in places:
-            self._end(self._rungs[step], places.pop(step), TrialState.COMPLETE, value)
-            self._reached[step] += 1
+        if self._rungs is not None:
+            self._rungs.report(number, step, value)
 
     def tell(self, trial: Trial) -> None:
         from optuna.trial import TrialState
 
         if trial.number not in self._running:
             self.adopt(trial.number, trial.config)
-        places = self._running.pop(trial.number)
-        for report in trial.reports:
-            if self._metric in report.metrics:
-                value = float(report.metrics[self._metric])
-                self.study._storage.set_trial_intermediate_value(places[None], report.step, value)
-        state = _state(trial)
+        asked, curve, state = self._running.pop(trial.number), _curve(trial, self._metric), _state(trial)
+        if self._rungs is not None:
+            self._rungs.end(trial.number, curve, trial.state)
+        for step, value in curve.items():
+            asked.report(value, step)
         final = trial.value(self._metric) if state == TrialState.COMPLETE else None
-        self._end(self.study, places.pop(None), state, final)
-        for step, place in places.items():
-            if step is not None:
-                self._end(self._rungs[step], place, TrialState.FAIL)
+        self.study.tell(asked, final, state=state)
 
-    def _propose(self, number: int, taken: Container[Config]) -> Config | None:
+    def _ask_optuna(self, number: int, taken: Container[Config]) -> Config | None:
+        """Optuna's proposal; None when all tries were taken."""
         from optuna.trial import TrialState
 
-        step = self._level()
-        study = self.study if step is None else self._rungs[step]
-        # A sampler of its own for each trial: what is proposed depends on what was told, not on earlier asks. For the
-        # same reason the trial that Optuna asks with is given up: asked or adopted, a config is held in the same way.
-        study.sampler = _sampler(self._seed, number, self._startup)
+        # A sampler of its own for each trial: what is proposed depends on what was told, not on earlier asks.
+        self.study.sampler = _sampler(self._seed, number, self._startup)
         for _ in range(_TRIES):
-            asked = study.ask()
+            asked = self.study.ask()
             config = suggest_config(self._space, asked)
-            self._end(study, asked._trial_id, TrialState.FAIL)
             if config not in taken:
+                self._running[number] = asked
                 return config
+            self.study.tell(asked, state=TrialState.FAIL)
         return None
 
-    def _level(self) -> int | None:
-        """The highest rung that enough trials have reached; None for full runs, or where there are none."""
-        from optuna.trial import TrialState
 
-        full_runs = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        enough = [step for step, count in self._reached.items() if count >= self._enough]
-        return None if len(full_runs) >= self._enough or not enough else max(enough)
+class _RungModel:
+    """BOHB's model: densities of the good and of the other configs at one rung.
 
-    def _end(self, study: optuna.Study, place: int, state: optuna.trial.TrialState, value: float | None = None) -> None:
-        study._storage.set_trial_state_values(place, state, None if value is None else [value])
+    Observations at different rungs are never mixed: the highest rung counts that has enough of them for two sets of
+    d + 1, d being the number of searched parameters. At that rung the best 15 % are good; the others, and the trials
+    that run and have not reached it (constant liar), are not. Of 64 configs from the density of the good ones, made
+    three times wider, the one with the highest ratio of the two densities is proposed.
+
+    The wide draws matter more than the model's detail: a scheduler that compares trials picks the best of many
+    different ones, and lets near copies of the best so far all run to the end.
+
+    Falkner et al., BOHB, ICML 2018, sections 3.2 and 4 and appendix; its constants, but for the number of observations
+    (d + 3 there, where the two sets overlap).
+    """
+
+    def __init__(self, space: Space, objective: Objective, rungs: Sequence[int], startup: int) -> None:
+        self._space = space
+        self._sign = objective.sign
+        self._axes = {name: _axis(space[name]) for name in space.searched}
+        self._least = len(self._axes) + 1
+        self._enough = max(startup, 2 * self._least)
+        self._scores: dict[int, dict[int, float]] = {step: {} for step in sorted(rungs)}
+        self._configs: list[Config] = []
+        self._points: list[Floats] = []
+        self._index: dict[int, int] = {}
+        self._running: set[int] = set()
+
+    def start(self, number: int, config: Config) -> None:
+        """Trial ``number`` runs ``config``."""
+        known = self._index.get(number)
+        if known is None or self._configs[known] != config:
+            self._index[number] = len(self._configs)
+            self._configs.append(config)
+            self._points.append(self._encode(config))
+        self._running.add(self._index[number])
+
+    def report(self, number: int, step: int, value: float) -> None:
+        if number in self._index and step in self._scores:
+            self._scores[step][self._index[number]] = self._sign * value
+
+    def end(self, number: int, curve: dict[int, float], state: State) -> None:
+        """A failed trial is forgotten; the last value of one that ended by itself holds for all rungs above."""
+        index = self._index[number]
+        self._running.discard(index)
+        for step, value in curve.items():
+            self.report(number, step, value)
+        for step, scores in self._scores.items():
+            if state is State.FAILED:
+                scores.pop(index, None)
+            elif state is State.COMPLETE and curve and step > max(curve):
+                scores[index] = self._sign * curve[max(curve)]
+
+    @property
+    def level(self) -> int | None:
+        """The rung that proposals come from; None when no rung has enough observations."""
+        return next((step for step in reversed(self._scores) if len(self._scores[step]) >= self._enough), None)
+
+    def propose(self, rng: np.random.Generator, taken: Container[Config]) -> Config | None:
+        """The best of the candidates that are not taken; None without any, or before there is a model."""
+        if self.level is None:
+            return None
+        good, others = self._densities(self.level)
+        candidates = [self._decode(row, rng) for row in good.draw(rng, _CANDIDATES, _WIDER).tolist()]
+        at = np.array([self._encode(config) for config in candidates])
+        ranked = (candidates[index] for index in np.argsort(others.log(at) - good.log(at), kind="stable"))
+        return next((config for config in ranked if config not in taken), None)
+
+    def _densities(self, level: int) -> tuple[_Density, _Density]:
+        """Of the good configs and of the others."""
+        scores = self._scores[level]
+        ranked = sorted(scores, key=lambda index: (-scores[index], index))
+        count = max(self._least, int(_GOOD_SHARE * len(ranked)))
+        others = ranked[count:] + sorted(self._running - scores.keys())
+        axes = list(self._axes.values())
+        return _Density(axes, self._at(ranked[:count])), _Density(axes, self._at(others))
+
+    def _at(self, indices: Sequence[int]) -> Floats:
+        return np.array([self._points[index] for index in indices])
+
+    def _encode(self, config: Config) -> Floats:
+        """Coordinates; NaN for parameters that are not active."""
+        return np.array([axis.encode(config[name]) if name in config else np.nan for name, axis in self._axes.items()])
+
+    def _decode(self, at: Sequence[float], rng: np.random.Generator) -> Config:
+        """The config at coordinates; what is active and has none is drawn from the space."""
+        given = {name: one for name, one in zip(self._axes, at, strict=True) if not math.isnan(one)}
+        values: dict[str, Value] = {}
+        for name in self._space.resolution_order:
+            if self._space.active(name, values):
+                fresh = name not in given
+                values[name] = self._space[name].sample(rng) if fresh else self._axes[name].decode(given[name])
+        return Config(values)
+
+
+class _Number:
+    """A number as a coordinate: 0 to 1 on its own scale. Its kernel is normal, cut off at the ends.
+
+    Whole numbers and grids reach half a step beyond their ends, so that each value has the same room.
+    """
+
+    def __init__(self, parameter: Float | Integer) -> None:
+        self._parameter = parameter
+        room = 0.5 * _step(parameter)
+        self._low = self._scaled(parameter.min - room)
+        self._range = self._scaled(parameter.max + room) - self._low
+
+    def encode(self, value: Any) -> float:
+        return (self._scaled(value) - self._low) / self._range
+
+    def decode(self, at: float) -> Value:
+        scaled = self._low + at * self._range
+        return self._parameter.round_to_grid(math.exp(scaled) if self._parameter.log else scaled)
+
+    def spread(self, at: Floats) -> float:
+        return float(at.std())
+
+    def draw(self, starts: Floats, width: float, rng: np.random.Generator) -> Floats:
+        from scipy.special import ndtr, ndtri
+
+        below, above = ndtr(-starts / width), ndtr((1 - starts) / width)
+        quantiles = below + (above - below) * rng.random(len(starts))
+        return np.clip(starts + width * ndtri(quantiles), 0.0, 1.0)  # type: ignore[no-any-return]
+
+    def log_kernel(self, at: Floats, points: Floats, width: float) -> Floats:
+        from scipy.special import ndtr
+
+        inside = ndtr((1 - points) / width) - ndtr(-points / width)
+        kernel = -0.5 * ((at - points) / width) ** 2 - np.log(inside * width * math.sqrt(2 * math.pi))
+        return np.where(np.isnan(points), 0.0, kernel)
+
+    def _scaled(self, value: float) -> float:
+        return math.log(value) if self._parameter.log else value
+
+
+class _Choice:
+    """A choice as its index. Its kernel is Aitchison and Aitken's: ``width`` is the chance of another choice."""
+
+    def __init__(self, parameter: Categorical) -> None:
+        self._values = parameter.values
+        self._even = 1 - 1 / len(self._values)
+
+    def encode(self, value: Value) -> float:
+        return float(next(index for index, choice in enumerate(self._values) if same(choice, value)))
+
+    def decode(self, at: float) -> Value:
+        return self._values[int(at)]
+
+    def spread(self, at: Floats) -> float:
+        """The standard deviation if there are two choices, written as 0 and 1."""
+        shares = np.unique(at, return_counts=True)[1] / len(at)
+        return math.sqrt(max(0.0, (1 - float((shares**2).sum())) / 2))
+
+    def draw(self, starts: Floats, width: float, rng: np.random.Generator) -> Floats:
+        count = len(self._values)
+        others = (starts + rng.integers(1, count, size=len(starts))) % count
+        return np.where(rng.random(len(starts)) < min(width, self._even), others, starts)
+
+    def log_kernel(self, at: Floats, points: Floats, width: float) -> Floats:
+        other = min(width, self._even)
+        kernel = np.where(at == points, math.log(1 - other), math.log(other / (len(self._values) - 1)))
+        return np.where(np.isnan(points), -math.log(len(self._values)), kernel)
+
+
+class _Density:
+    """A mixture with a product of kernels at each point; the kernel is uniform where a point has no value.
+
+    The width of a kernel is Scott's: 1.06 spread n^(-1/(d + 4)).
+
+    Args:
+        points: n x d, NaN where a parameter is not active.
+    """
+
+    def __init__(self, axes: Sequence[_Number | _Choice], points: Floats) -> None:
+        self._axes = axes
+        self._points = points
+        self._widths = [self._width(axis, column) for axis, column in zip(axes, points.T, strict=True)]
+
+    def draw(self, rng: np.random.Generator, count: int, wider: float) -> Floats:
+        """``count`` x d, with all widths ``wider`` times as large; NaN where the point drawn around has no value."""
+        starts = self._points[rng.integers(len(self._points), size=count)]
+        columns = zip(self._axes, starts.T, self._widths, strict=True)
+        return np.column_stack([axis.draw(start, wider * width, rng) for axis, start, width in columns])
+
+    def log(self, at: Floats) -> Floats:
+        """Logarithm of the density at each row of ``at``."""
+        total = np.zeros((len(at), len(self._points)))
+        for axis, rows, points, width in zip(self._axes, at.T, self._points.T, self._widths, strict=True):
+            active = ~np.isnan(rows)
+            total[active] += axis.log_kernel(rows[active, None], points, width)
+        highest = total.max(axis=1)
+        return highest + np.log(np.exp(total - highest[:, None]).mean(axis=1))  # type: ignore[no-any-return]
+
+    def _width(self, axis: _Number | _Choice, column: Floats) -> float:
+        active = column[~np.isnan(column)]
+        if not len(active):
+            return 1.0
+        return max(_NARROWEST, 1.06 * axis.spread(active) * len(active) ** (-1 / (len(self._axes) + 4)))
+
+
+def _axis(parameter: Parameter) -> _Number | _Choice:
+    if isinstance(parameter, (Float, Integer)):
+        return _Number(parameter)
+    if isinstance(parameter, Categorical):
+        return _Choice(parameter)
+    raise TypeError(f"{type(parameter).__name__} has no density")
+
+
+def _step(parameter: Float | Integer) -> float:
+    """How far apart values are on a scale of equal steps."""
+    if parameter.log:
+        return 1.0 if isinstance(parameter, Integer) else 0.0
+    return parameter.step or 0.0
 
 
 def _state(trial: Trial) -> optuna.trial.TrialState:
@@ -135,6 +331,10 @@ def _state(trial: Trial) -> optuna.trial.TrialState:
     if trial.state == State.COMPLETE and trial.reports:
         return TrialState.COMPLETE
     return TrialState.PRUNED if trial.state == State.STOPPED else TrialState.FAIL
+
+
+def _curve(trial: Trial, metric: str) -> dict[int, float]:
+    return {report.step: float(report.metrics[metric]) for report in trial.reports if metric in report.metrics}
 
 
 def _study(objective: Objective) -> optuna.Study:

@@ -32,7 +32,7 @@ from .worlds import Crash, FragileLedger, Historian, Notes, Witness, make_sweep
 _STORMS = int(os.environ.get("ASSAY_STORMS", "1000"))
 _BATCH = 50
 _TRIALS, _LENGTH = 10, 9
-_INTERRUPTIONS = 4
+_INTERRUPTIONS = 3
 _SCHEDULERS: list[Any] = [
     "none",
     {"type": "asha", "eta": 2},
@@ -99,7 +99,7 @@ class Storm:
         self.record = ledger.create_sweep(self.sweep, ".")
         self.trained: Counter[int] = Counter()
         self.fails = float(self.rng.choice([0.0, 0.02]))
-        self.whole = seed % 10 == 0
+        self.whole = seed % 20 == 0
         self.until_crash = 0
         self.leftover: list[int] = []
 

@@ -115,7 +115,7 @@ def test_a_stop_lets_what_runs_end_and_drops_what_waits(
     small.simulate(rising, workers)
     assert small.ended is None
     assert all(state.over for state in small.states)
-    assert len(small.trials) < 30
+    assert len(small.trials) <= 30
     for trial in small.trials:
         if trial.state is State.STOPPED and trial.reports:  # it went as far as the scheduler let it
             assert trial.reports[-1].decision in (Decision.STOP, Decision.PAUSE)

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from assay.search import SCHEDULERS, SEARCHERS, Sweep
-from assay.search.sweep import parse_duration
+from assay.search.sweep import parse_bytes, parse_duration
 from assay.spaces import SCORERS, Fidelity, Float, Space, SweepError
 
 EXAMPLES = settings(max_examples=150, deadline=None, derandomize=True)
+DURATIONS = st.sampled_from(["90s", "10m", "1h30m", "2d", "1d2h3m4s", "999999999d"])
 
 
 def raw(**changes: Any) -> dict[str, Any]:
@@ -69,39 +70,96 @@ def parameters(draw: st.DrawFn) -> dict[str, Any]:
     return kinds
 
 
+def optional(draw: st.DrawFn, **keys: st.SearchStrategy[Any]) -> dict[str, Any]:
+    """Some of the keys."""
+    return {key: draw(values) for key, values in keys.items() if draw(st.booleans())}
+
+
 @st.composite
-def engines(draw: st.DrawFn) -> dict[str, Any]:
+def schedulers(draw: st.DrawFn, longest: int, first: str) -> Any:
+    """Any that fits a run of ``longest`` and a space with a parameter ``first``."""
+    word = draw(st.sampled_from(sorted(SCHEDULERS)))
+    grace, given = st.integers(1, longest), {}
+    match word:
+        case "asha" | "promotion_asha":
+            given = optional(draw, eta=st.integers(2, 5) | st.floats(1.5, 9.0), grace=grace)
+        case "hyperband" | "bohb" if longest >= 4:
+            given = optional(draw, eta=st.integers(2, 4) | st.floats(2, 4))
+        case "median":
+            given = optional(draw, grace=grace, samples=st.integers(1, 9))
+        case "pbt" if longest >= 2:
+            given = {"perturb": [first], "interval": 1}
+            given |= optional(draw, quantile=st.floats(0.1, 0.5), synchronous=st.booleans(), resample=st.floats(0, 1))
+            given |= optional(draw, factors=st.lists(st.floats(0.1, 3), min_size=2, max_size=2))
+        case _:
+            return "none"
+    return draw(st.sampled_from([word, {"type": word, **given}])) if word != "pbt" else {"type": word, **given}
+
+
+@st.composite
+def engines(draw: st.DrawFn, first: str) -> dict[str, Any]:
     """Searcher, scheduler and fidelity that fit together."""
     longest = draw(st.integers(1, 300))
-    sections: dict[str, Any] = {}
-    if draw(st.booleans()):
-        sections["searcher"] = draw(st.sampled_from(["tpe", "random", {"type": "tpe", "startup": 3}]))
+    sections = optional(
+        draw,
+        searcher=st.sampled_from(["tpe", "random", {"type": "tpe", "startup": 3}]),
+        engine=st.sampled_from(["assay", "tune"]),
+    )
     if draw(st.booleans()):
         sections["fidelity"] = {"unit": "epoch", "min": draw(st.integers(1, longest)), "max": longest}
-        asha = {"type": "asha", "eta": draw(st.integers(2, 5) | st.floats(1.5, 9.0))}
-        grace = {"grace": draw(st.integers(1, longest))}
-        sections["scheduler"] = draw(st.sampled_from(["none", "asha", asha, {**asha, **grace}]))
+        sections["scheduler"] = draw(schedulers(longest, first))
     return sections
+
+
+@st.composite
+def places(draw: st.DrawFn) -> dict[str, Any]:
+    """Resources, cluster and checkpoints."""
+    durations = st.none() | DURATIONS
+    return {
+        "resources": {"cpu": draw(st.integers(1, 9) | st.floats(0.01, 64))}
+        | {"gpu": draw(st.floats(0, 1) | st.integers(0, 8))}
+        | optional(
+            draw,
+            memory=st.sampled_from(["12GiB", "500 MB", "1.5tb", 10**9, None]),
+            custom=st.dictionaries(st.sampled_from(["licence", "ssd", "node:10.0.0.1"]), st.integers(1, 3)),
+            usd_per_hour=st.floats(0.01, 99),
+        )
+        | draw(st.sampled_from([{}, {"workers": 4}, {"slots": 8}])),
+        "cluster": optional(
+            draw,
+            address=st.sampled_from(["auto", "head:6379", None]),
+            storage=st.sampled_from(["/mnt/team", "s3://bucket/sweeps", None]),
+            retry=st.just({"trials": 2, "lost": 0, "max_failed": 0.25}) | st.just({"max_failed": None}),
+            timeouts=st.fixed_dictionaries({"trial": durations, "report": durations, "stop": durations}),
+        ),
+        "checkpoints": optional(draw, every=st.integers(1, 9), keep=st.integers(1, 9)),
+    }
+
+
+@st.composite
+def budgets(draw: st.DrawFn, resources: dict[str, Any]) -> dict[str, Any]:
+    """Trials and other limits that have a meaning with these resources."""
+    hours = st.integers(1, 9) | st.floats(0.01, 1e6)
+    given = {"trials": draw(st.integers(1, 10**6)), "concurrent": draw(st.none() | st.integers(1, 99))}
+    given |= optional(draw, time=st.none() | DURATIONS, cpu_hours=hours, patience=st.integers(1, 99))
+    given |= optional(draw, gpu_hours=hours) if resources["gpu"] else {}
+    return given | (optional(draw, cost_usd=hours) if resources.get("usd_per_hour") else {})
 
 
 @st.composite
 def sweeps(draw: st.DrawFn) -> dict[str, Any]:
     metric, goal = draw(st.text(min_size=1, max_size=9)), draw(st.sampled_from(["maximize", "minimize"]))
     scorer = draw(st.none() | st.sampled_from([name for name, better in SCORERS.items() if better == goal]))
-    duration = draw(st.none() | st.sampled_from(["90s", "10m", "1h30m", "2d", "1d2h3m4s", "999999999d"]))
-    trials = draw(st.integers(1, 10**6) | (st.none() if duration else st.nothing()))
+    target = draw(st.none() | st.integers(-3, 3) | st.floats(-1e9, 1e9))
+    space, around = draw(parameters()), draw(places())
     changes = {
         "name": draw(st.from_regex(r"[a-z0-9][a-z0-9._-]{0,62}", fullmatch=True)),
         "description": draw(st.text(max_size=20)),
         "seed": draw(st.integers(0, 2**32 - 1)),
         "trainable": draw(st.none() | st.just("train.py:train")),
-        "objectives": [{"metric": metric, "goal": goal, "scorer": scorer}],
-        "parameters": draw(parameters()),
-        "budget": {"trials": trials, "time": duration, "concurrent": draw(st.none() | st.integers(1, 99))},
-        "resources": {
-            "cpu": draw(st.integers(1, 9) | st.floats(0.01, 64)),
-            "gpu": draw(st.floats(0, 1) | st.integers(0, 8)),
-        },
+        "objectives": [{"metric": metric, "goal": goal, "target": target, "scorer": scorer}],
+        "parameters": space,
+        "budget": draw(budgets(around["resources"])),
         "leaderboard": {
             "top": draw(st.integers(1, 20)),
             "seeds": draw(st.integers(2, 20)),
@@ -109,7 +167,7 @@ def sweeps(draw: st.DrawFn) -> dict[str, Any]:
             "tie_break": draw(st.sampled_from(["mean", "cost"])),
         },
     }
-    return raw(**changes, **draw(engines()))
+    return raw(**changes, **around, **draw(engines(next(iter(space)))))
 
 
 @EXAMPLES
@@ -129,7 +187,11 @@ junk = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["type", "min", "max", "metric", "goal", "trials", "time", "top", "test", ""]), inner
+            st.sampled_from(
+                ["type", "min", "max", "metric", "goal", "trials", "time", "top", "test", "memory", "custom", "retry"]
+                + ["timeouts", "every", "perturb", "factors", ""]
+            ),
+            inner,
         )
         | st.dictionaries(st.none() | st.integers() | st.text(max_size=3), inner, max_size=2)
     ),
@@ -181,6 +243,71 @@ def test_the_registry_is_what_a_sweep_accepts() -> None:
         assert Sweep.make(raw(scheduler=word, fidelity={"max": 9})).scheduler == SCHEDULERS[word](type=word)
 
 
+def test_the_sections_of_the_engine_and_what_they_are_without_being_given() -> None:
+    form = Sweep.make(raw()).model_dump(mode="json")
+    assert form["objectives"][0] == {"metric": "loss", "goal": "minimize", "target": None, "scorer": None}
+    assert form["budget"] == {
+        "trials": 3,
+        **dict.fromkeys(["time", "cpu_hours", "gpu_hours", "cost_usd", "patience", "concurrent"]),
+    }
+    assert form["resources"] == {
+        "cpu": 1.0,
+        "gpu": 0.0,
+        "memory": None,
+        "custom": {},
+        "workers": 1,
+        "slots": 1,
+        "usd_per_hour": None,
+    }
+    assert form["cluster"] == {
+        "address": None,
+        "storage": None,
+        "retry": {"trials": 0, "lost": 3, "max_failed": None},
+        "timeouts": {"trial": None, "report": None, "stop": "60s"},
+    }
+    assert form["checkpoints"] == {"every": 1, "keep": 2}
+    assert form["engine"] == "assay"
+
+
+def test_the_sections_of_the_engine_when_they_are_given() -> None:
+    sweep = Sweep.make(
+        raw(
+            objectives=[{"metric": "loss", "goal": "minimize", "target": 1}],
+            budget={"cpu_hours": 100, "gpu_hours": 8.5, "cost_usd": 20, "patience": 30},
+            resources={
+                "gpu": 0.5,
+                "memory": "1.5GiB",
+                "custom": {"licence": 1},
+                "workers": 2,
+                "usd_per_hour": 2.5,
+            },
+            cluster={
+                "address": "auto",
+                "storage": "s3://bucket/sweeps",
+                "retry": {"trials": 1, "lost": 9, "max_failed": 0.3},
+                "timeouts": {"trial": "2h", "report": "10m", "stop": None},
+            },
+            checkpoints={"every": 0, "keep": 1},
+            engine="tune",
+        )
+    )
+    assert sweep.objectives[0].target == 1.0
+    assert (sweep.budget.trials, sweep.budget.cpu_hours, sweep.budget.cost_usd) == (None, 100.0, 20.0)
+    assert (sweep.resources.memory, sweep.resources.custom) == (3 * 2**29, {"licence": 1.0})
+    assert sweep.cluster.timeouts.model_dump(mode="json") == {"trial": "7200s", "report": "600s", "stop": None}
+    assert sweep.cluster.retry.max_failed == 0.3
+    assert Sweep.make(json.loads(json.dumps(sweep.model_dump(mode="json")))) == sweep
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [{"trials": 1}, {"time": "90s"}, {"cpu_hours": 0.5}, {"patience": 5}],
+)
+def test_any_limit_is_an_end(budget: dict[str, Any]) -> None:
+    assert problems(budget=budget) == []
+    assert problems(budget={"concurrent": 4}) == ["budget: the search needs an end: write {trials: 20} or {time: 10m}"]
+
+
 def test_a_fidelity_becomes_a_core_type() -> None:
     assert Sweep.make(raw(fidelity={"max": 9})).granted == Fidelity("step", 1, 9)
     assert Sweep.make(raw()).granted is None
@@ -205,6 +332,34 @@ def test_what_is_no_duration(wrong: Any) -> None:
 def test_a_duration_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="above 0"):
         parse_duration("0h0m")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("12GiB", 12 * 2**30),
+        ("12 GB", 12 * 10**9),
+        ("12gb", 12 * 10**9),
+        (" 500MB ", 500 * 10**6),
+        ("1.5TiB", 3 * 2**39),
+        ("1024KiB", 2**20),
+        (2**30, 2**30),
+    ],
+)
+def test_amounts_of_memory(text: str | int, size: int) -> None:
+    assert parse_bytes(text) == size
+    assert parse_bytes(parse_bytes(text)) == size
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["", "lots", "12G", "12", "GB", "-1GB", "1e3MB", "12  GB", "0GB", "500KB", "9" * 400 + "GB"]
+    + [-1, 0, 12, 1.5, 1e9, True, None, [], {}],
+)
+def test_what_is_no_amount_of_memory(wrong: Any) -> None:
+    """Nor is a bare 12: it would be bytes."""
+    with pytest.raises(ValueError, match=r"is not an amount of memory: write 500MB or 12GiB$"):
+        parse_bytes(wrong)
 
 
 @pytest.mark.parametrize("name", ["a", "0", "a.b-c_d", "a" * 63])
