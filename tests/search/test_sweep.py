@@ -15,6 +15,10 @@ from assay.search.sweep import parse_bytes, parse_duration
 from assay.spaces import SCORERS, Fidelity, Float, Space, SweepError
 
 EXAMPLES = settings(max_examples=100, deadline=None, derandomize=True)
+KEYS = [
+    *["type", "min", "max", "metric", "goal", "trials", "time", "top", "test", "memory", "custom", "retry", "timeouts"],
+    *["perturb", "factors", ""],
+]
 DURATIONS = st.sampled_from(["90s", "10m", "1h30m", "2d", "1d2h3m4s", "999999999d"])
 
 
@@ -204,7 +208,7 @@ junk = st.recursive(
                     "timeouts",
                     "perturb",
                     "factors",
-                ]  # noqa: E501
+                ]
             ),
             inner,
         )
