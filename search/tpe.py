@@ -307,7 +307,7 @@ class _Density:
         active = column[~np.isnan(column)]
         if not len(active):
             return 1.0
-        return max(_NARROWEST, 1.06 * axis.spread(active) * len(active) ** (-1 / (len(self._axes) + 4)))
+        return max(_NARROWEST, float(1.06 * axis.spread(active) * len(active) ** (-1 / (len(self._axes) + 4))))
 
 
 def _axis(parameter: Parameter) -> _Number | _Choice:
