@@ -30,7 +30,7 @@ from assay.trainables import Event as Answer
 from .worlds import Crash, FragileLedger, Historian, Notes, Witness, make_sweep
 
 _STORMS = int(os.environ.get("ASSAY_STORMS", "1000"))
-_BATCH = 50
+_BATCH = 25
 _TRIALS, _LENGTH = 10, 9
 _INTERRUPTIONS = 3
 _SCHEDULERS: list[Any] = [
