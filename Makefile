@@ -49,7 +49,7 @@ types: $(READY)  ## mypy, strict
 	$(BIN)/mypy
 
 unit: $(READY) postgres  ## all tests, two files at a time
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 format: $(READY)  ## write the format that lint wants
 	$(BIN)/ruff check --fix .

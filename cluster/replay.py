@@ -35,9 +35,11 @@ def replay(ledger: Ledger, record: SweepRecord) -> Replay:
     numbers = {trial.number for trial in trials}
     reopened = [event.order for event in events if event.kind is EventKind.REOPENED and event.number in numbers]
     changed = {0, *(order for order, _ in revisions), *(order + 1 for order in reopened)}
-    starts = sorted(order for order in changed if order + 1 not in changed)  # many are reopened one after the other
+    # Many are reopened one after the other: what happens begins after the last of them and ends before the first.
+    starts = sorted(order for order in changed if order + 1 not in changed)
+    ends = sorted(order for order in changed - {0} if order - 1 not in changed)
     count = 0
-    for start, end in zip(starts, [*starts[1:], None], strict=True):
+    for start, end in zip(starts, [*ends, None], strict=True):
         sweep = next(sweep for order, sweep in reversed(revisions) if order <= start)
         plan = search_plan(sweep)
         past = [event for event in events if end is None or event.order < end]

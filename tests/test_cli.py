@@ -136,7 +136,7 @@ def test_resume_goes_on_where_it_stopped(fresh: Any) -> None:
     stopped = fresh("run", "sweep.yaml", "--inline")
     assert stopped.code == 128 + signal.SIGTERM
     assert stopped.out == ""
-    assert stopped.errors == ["sweep 'bowl' was stopped; nothing reported is lost: `assay resume bowl` goes on"]
+    assert stopped.errors == ["sweep 'bowl' was paused; nothing reported is lost: `assay resume bowl` goes on"]
     assert fresh("list", "--json").json["sweeps"][0]["state"] == "stopped"
     [first] = fresh("show", "bowl", "--json").json["trials"]
     fresh.write(train_py=TRAIN)

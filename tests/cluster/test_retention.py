@@ -201,13 +201,14 @@ def test_files_are_deleted(tmp_path: Path) -> None:
             yield {"score": config["x"] * step}
 
     sweep = make_sweep(scheduler={"type": "asha", "eta": 2}, fidelity={"max": 8}, budget={"trials": 6})
+    before = set(threading.enumerate())
     results = run(sweep, train, store=tmp_path, inline=True, progress=False)
     for trial in results.trials:
         kept = CheckpointStore(str(tmp_path / "small" / "trials" / f"{trial.number:05d}")).names()
         expected = trial.checkpoint[1].rpartition("/")[2] if trial.checkpoint else ""
         assert kept == ([expected] if trial.state is State.COMPLETE else [])
     assert State.STOPPED in {trial.state for trial in results.trials}
-    assert "checkpoint-retention" not in {thread.name for thread in threading.enumerate()}
+    assert "checkpoint-retention" not in {thread.name for thread in set(threading.enumerate()) - before}
 
 
 def test_a_folder_that_cannot_be_deleted_costs_no_results(world: Callable[..., World], monkeypatch: Any) -> None:
