@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -27,13 +27,16 @@ from ..trainables import OTHER_DATA, Cause, Event, Failed, Finished, Reported, T
 from .executor import Executor
 from .files import write_predictions
 from .open_trial import OpenTrial
+from .patience import Patience
 from .plan import INTERRUPTED, Plan, Request
-from .progress import Observer, Progress
+from .progress import Observer
 from .retention import Retention
+from .tally import Tally
 from .wish import Wish
 
 _POLL_SECONDS = 0.5
 _SHOW_SECONDS = 0.1
+_WATCH_SECONDS = 1.0
 _THINKING_SECONDS = 0.005
 _NO_CHECKPOINT = (
     "trials go on from each other's checkpoints here: call trial.save_checkpoint before each report "
@@ -95,11 +98,10 @@ class Controller:
         self._alone: deque[int] = deque()  # ran out of memory: to be run once more with nothing beside it
         self._acts: list[Callable[[], None]] = []
         self._told_short = False
-        self._counts: Counter[State] = Counter()
-        self._best: tuple[float, int] | None = None
+        self._tally = Tally(self._objective)
+        self._patience = Patience(self._sweep)
         self._began = self._watched = clock()
         self._shown = -math.inf
-        self._finished_here = 0
 
     # What a plan may ask
 
@@ -136,14 +138,10 @@ class Controller:
         if plan.phase is Phase.SEARCH:  # what came after an earlier end of it took none of its time
             self._elapsed_before = max((report.elapsed for trial in known for report in trial.reports), default=0.0)
         self._open = {trial.number: self._reopened(trial) for trial in open_trials}
-        self._counts = Counter(trial.state for trial in known if trial.state.over)
-        self._best = None
-        for trial in known:
-            for report in trial.reports:
-                self._note_best(trial.number, trial.phase, report)
+        self._tally = Tally(self._objective, known)
         for opened in self._open.values():
             self._retention.know(opened)
-        self._began, self._finished_here = self._clock(), 0
+        self._began = self._clock()
         self._round(())
         while self._busy():
             self._round(self._executor.wait(self._timeout()))
@@ -186,7 +184,7 @@ class Controller:
         self._retention.work(self._plan.pins)
         if not self._running or self._clock() - self._shown >= _SHOW_SECONDS:
             self._shown = self._clock()
-            self._observer.update(self._progress())
+            self._observer.update(self._tally.progress(self._plan, len(self._running), self._clock() - self._began))
 
     def _busy(self) -> bool:
         if self._running:
@@ -196,7 +194,7 @@ class Controller:
     def _lacks_places(self) -> bool:
         """Whether there is something to run, and no worker at present."""
         total = self._plan.total
-        left = bool(self._open) or total is None or self._counts.total() < total
+        left = bool(self._open) or total is None or self._tally.over < total
         return left and self._executor.capacity == 0
 
     def _timeout(self) -> float:
@@ -335,7 +333,7 @@ class Controller:
         order = self.tick()
         report = Report(event.step, event.metrics, self.elapsed, order, event.checkpoint, trial.seconds, trial.segment)
         trial.note(report)
-        self._note_best(trial.number, trial.phase, report)
+        self._tally.reported(trial.number, trial.phase, report)
         decision = self._plan.on_report(trial, report, full=full)
         report = trial.reports[-1] = Report(**vars(report) | {"decision": decision})
         self._journal.report(trial.number, report)
@@ -384,7 +382,7 @@ class Controller:
 
     def _on_failed(self, trial: OpenTrial, event: Failed) -> None:
         decided = trial.ending is State.STOPPED  # it must not train past its last decision
-        if not decided and self._again(trial, event):
+        if not decided and self._patience.again(trial, event.cause):
             self._observer.message(f"trial {trial.number}: {event.reason}; starting it again")
             trial.ending, trial.stop_sent = None, False
             self._leave(trial, paused=False)
@@ -398,19 +396,6 @@ class Controller:
             self._observer.message(f"trial {trial.number} failed: {event.reason}")
         self._close(trial, state, reason=event.reason, detail=event.detail)
 
-    def _again(self, trial: OpenTrial, event: Failed) -> bool:
-        retry = self._sweep.cluster.retry
-        if event.cause is Cause.WORKER_LOST:
-            trial.lost += 1
-            return trial.lost <= retry.lost
-        if event.cause is Cause.MEMORY:
-            first, trial.out_of_memory = not trial.out_of_memory, True
-            return first
-        if event.cause is Cause.EXCEPTION:
-            trial.raised += 1
-            return trial.raised <= retry.trials
-        return False
-
     def _give_up(self, trial: OpenTrial, reason: str, cause: Cause = Cause.METRIC) -> None:
         """End a running trial from here."""
         number = trial.number
@@ -419,27 +404,18 @@ class Controller:
         self._on_failed(trial, Failed(number, cause, reason))
 
     def _end_overdue(self) -> None:
-        limits, now = self._sweep.cluster.timeouts, self._clock()
+        now = self._clock()
         if self._wish() is Wish.CANCEL:
             for trial in list(self._running.values()):
                 self._acts.append(partial(self._executor.kill, trial.number))
                 self._leave(trial, paused=trial.pausing)
-        if now - self._watched < 1.0 and now >= self._watched:
+        if 0 <= now - self._watched < _WATCH_SECONDS:
             return
         self._watched = now
         for trial in list(self._running.values()):
-            if trial.stop_sent:
-                if limits.stop is not None and now - trial.heard > limits.stop:
-                    text = f"did not end within {limits.stop:g} s after it was told to (cluster.timeouts.stop)"
-                    self._give_up(trial, text, Cause.TIMEOUT)
-            elif trial.ending is not None or trial.pausing:
-                continue  # it reported just now, and is to make room
-            elif limits.trial is not None and now - trial.began > limits.trial:
-                text = f"trained for more than {limits.trial:g} s (cluster.timeouts.trial)"
-                self._give_up(trial, text, Cause.TIMEOUT)
-            elif limits.report is not None and now - trial.heard > limits.report:
-                text = f"did not report for more than {limits.report:g} s (cluster.timeouts.report)"
-                self._give_up(trial, text, Cause.TIMEOUT)
+            why = self._patience.overdue(trial, now)
+            if why is not None:
+                self._give_up(trial, why, Cause.TIMEOUT)
 
     # Waiting trials
 
@@ -501,31 +477,9 @@ class Controller:
         self._journal.update(record, files)
         self._running.pop(trial.number, None)
         del self._open[trial.number]
-        self._counts[state] += 1
-        self._finished_here += 1
+        self._tally.ended(state)
         self._retention.ended(trial.number, keep=state is not State.STOPPED)
         self._plan.on_end(record)
-
-    # Bookkeeping
-
-    def _note_best(self, number: int, phase: Phase, report: Report) -> None:
-        value = float(report.metrics[self._metric])
-        better = self._best is None or self._objective.score(value) > self._objective.score(self._best[0])
-        if phase is Phase.SEARCH and better:
-            self._best = value, number
-
-    def _progress(self) -> Progress:
-        return Progress(
-            phase=self._plan.phase,
-            total=self._plan.total,
-            running=len(self._running),
-            complete=self._counts[State.COMPLETE],
-            stopped=self._counts[State.STOPPED],
-            failed=self._counts[State.FAILED],
-            best=self._best,
-            elapsed=self._clock() - self._began,
-            finished_here=self._finished_here,
-        )
 
 
 def _last_order(trial: Trial) -> int:

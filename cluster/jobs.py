@@ -29,17 +29,17 @@ class Job:
     @property
     def watch(self) -> str:
         """Follows the job's output."""
-        return f"ray job logs --address {self.address} --follow {self.id}"
+        return _shell(["ray", "job", "logs", "--address", self.address, "--follow", self.id])
 
     @property
     def stop(self) -> str:
         """Stops the job; `assay submit --resume` goes on with the sweep."""
-        return f"ray job stop --address {self.address} {self.id}"
+        return _shell(["ray", "job", "stop", "--address", self.address, self.id])
 
     @property
     def results(self) -> str:
         """To be run on the head node, or wherever its store can be seen."""
-        return f"assay leaderboard {self.sweep} --store {self.store}"
+        return _shell(["assay", "leaderboard", self.sweep, "--store", self.store])
 
 
 def submit(sweep: Sweep, file: Path, address: str, *, store: str, options: list[str]) -> Job:

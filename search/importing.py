@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 
 from ..spaces import SweepExistsError, UsageError, did_you_mean, one_of
 from .imported import Foreign, left_out, to_sweep
@@ -114,11 +115,13 @@ def _refuse_unfit(kind: str, given: Sequence[str]) -> None:
 
 def _write(ledger: Ledger, record: SweepRecord, trials: Sequence[Trial], note: str) -> None:
     try:
-        for trial in trials:
-            ledger.add_trial(record, trial)
-            for report in trial.reports:
-                ledger.add_report(record, trial.number, report)
-            ledger.update_trial(record, trial)
+        with closing(ledger.journal(record)) as journal:
+            for trial in trials:
+                journal.add(trial)
+                for report in trial.reports:
+                    journal.report(trial.number, report)
+                journal.update(trial)
+            journal.commit()
     except BaseException:  # a full disk, Ctrl-C: what is there must not be taken for all
         ledger.set_state(record, "failed", "the import was interrupted: import again under another name")
         raise

@@ -338,13 +338,13 @@ def test_the_sweep_outlives_a_killed_process(finished: Path, tmp_path: Path) -> 
 def test_inline_wins_over_an_address_of_the_environment(
     tmp_path: Path, cli: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from assay.cli import _where
+    from assay.cli.opening import where_of
     from assay.spaces import SweepError
 
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.5:6379")
-    assert _where(tmp_path, address="10.0.0.5:6379", inline=True).address is None
+    assert where_of(tmp_path, address="10.0.0.5:6379", inline=True).address is None
     with pytest.raises(SweepError, match="give one of the two"):
-        _where(tmp_path, address="10.0.0.6:6379", inline=True)
+        where_of(tmp_path, address="10.0.0.6:6379", inline=True)
 
 
 def test_version(cli: Any) -> None:

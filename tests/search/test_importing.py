@@ -16,6 +16,7 @@ import assay
 from assay.search import Ledger, State, Sweep
 from assay.search.imported import Foreign, Imported, Point, find_name, to_sweep
 from assay.search.importing import import_results, read_results
+from assay.search.journal import Journal
 from assay.spaces import Float, SpaceError, SweepError, SweepExistsError, UsageError
 
 
@@ -349,7 +350,7 @@ def test_an_import_that_is_interrupted_is_not_taken_for_all(ledger: Ledger, monk
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ledger, "update_trial", interrupted)
+    monkeypatch.setattr(Journal, "commit", interrupted)
     with pytest.raises(KeyboardInterrupt):
         import_results(ledger, results())
     [record] = ledger.sweeps()

@@ -1,0 +1,108 @@
+"""What commands print: data on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from ..analysis import Results
+    from ..search import Trial
+
+
+def note(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def print_json(document: Any) -> None:
+    if isinstance(document, dict):
+        document = {"schema_version": 1} | document
+    print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def print_table(table: Table) -> None:
+    console().print(table)
+
+
+def console() -> Console:
+    from rich.console import Console
+
+    # A pipe has no width: give tables the room they need instead of folding them at 80 columns.
+    return Console(width=None if sys.stdout.isatty() else 200)
+
+
+def display_here() -> Any:
+    from rich.console import Console
+
+    from ..cluster.display import display_for
+
+    return display_for(Console(stderr=True))
+
+
+def finish(results: Results) -> None:
+    from ..search.store import as_words, near
+
+    print_leaderboard(results)
+    words = as_words(results.record.name, results.ledger.place)
+    note(f"\nreport: {near(results.folder / 'report.html')}\nnext:   assay export {words}   |   assay show {words}")
+
+
+def print_leaderboard(results: Results) -> None:
+    from ..analysis.terminal import config_table, leaderboard_table, summary_lines
+
+    print_table(leaderboard_table(results.leaderboard()))
+    print_table(config_table(results.leaderboard()))
+    print("\n".join(summary_lines(results)))
+
+
+def state_of(results: Results) -> str:
+    """The recorded state; a sweep that nobody runs any more was interrupted."""
+    state = results.record.state
+    return "interrupted" if state == "running" and not results.ledger.lock(results.record.name).held else state
+
+
+def sweep_dict(results: Results, best: float | None) -> dict[str, Any]:
+    facts = {"name": results.record.name, "state": state_of(results), "trials": len(results.trials)}
+    return facts | {"best": best, "created": results.record.created}
+
+
+def trial_dict(trial: Trial) -> dict[str, Any]:
+    plain = ("phase", "state", "seed", "split", "parent", "attempts", "reason", "seconds")
+    return {
+        "trial": trial.number,
+        **{name: getattr(trial, name) for name in plain},
+        "config_id": trial.config.config_id,
+        "config": trial.config.nested(),
+        "reports": [{"step": report.step, "metrics": report.metrics} for report in trial.reports],
+    }
+
+
+def show_trial(trial: Trial, results: Results, as_json: bool) -> None:
+    if as_json:
+        print_json(trial_dict(trial) | {"detail": trial.detail})
+        return
+    from ..analysis import text
+    from ..analysis.yaml_writer import dump_yaml
+    from ..search.store import near, trial_folder
+    from ..trainables.spec import OUTPUT
+
+    facts = {"seed": trial.seed, "split": trial.split, "attempts": trial.attempts, "repeats trial": trial.parent}
+    print(f"trial {trial.number} of {results.record.name}: {trial.phase}, {trial.state}, {text.seconds(trial.seconds)}")
+    print("  ".join(f"{label} {value}" for label, value in facts.items() if value is not None))
+    print(f"\n{dump_yaml(trial.config.nested())}")
+    for line in trial.reports:
+        print(f"step {line.step}: {metrics_line(line.metrics)}")
+    printed = trial_folder(results.ledger.store, results.record.name, trial.number) / OUTPUT
+    if printed.exists():
+        print(f"\nprinted: {near(printed)}")
+    if trial.reason:
+        print(f"\n{trial.reason}\n{trial.detail}".rstrip())
+
+
+def metrics_line(metrics: dict[str, Any]) -> str:
+    shown = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in metrics.items()}
+    return "  ".join(f"{name} {value}" for name, value in shown.items())

@@ -1,0 +1,190 @@
+"""Commands that read what was recorded, and that take in what other tools recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .arguments import AsJson, Name, Store
+from .opening import results_of, sweep_of, where_of
+from .printing import (
+    finish,
+    note,
+    print_json,
+    print_leaderboard,
+    print_table,
+    show_trial,
+    state_of,
+    sweep_dict,
+    trial_dict,
+)
+
+
+def list_sweeps(store: Store = None, as_json: AsJson = False) -> None:
+    """All sweeps of the store."""
+    from ..analysis import Results
+    from ..analysis.terminal import best_value, sweeps_table
+
+    ledger = where_of(store).ledger()
+    found = [Results(ledger, record) for record in ledger.sweeps()]
+    if not as_json:
+        print_table(sweeps_table((results, state_of(results)) for results in found))
+        return
+    print_json({"sweeps": [sweep_dict(results, best_value(results)) for results in found]})
+
+
+def leaderboard(name: Name, store: Store = None, as_json: AsJson = False) -> None:
+    """Who is best, and who is statistically tied with the best."""
+    from dataclasses import asdict
+
+    results = results_of(name, store)
+    if not results.leaderboard().rows:
+        results.require_a_score()
+    if as_json:
+        board, ensemble = results.leaderboard(), results.ensemble()
+        members = {"ensemble": asdict(ensemble) if ensemble else None, "ensemble_note": results.ensemble_note}
+        print_json(board.to_dict() | members)
+    else:
+        print_leaderboard(results)
+
+
+def show(
+    name: Name,
+    trial: Annotated[int | None, typer.Argument(help="A trial's number.", show_default=False)] = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """A sweep with its trials, or one trial with its curve and, if it failed, the traceback."""
+    results = results_of(name, store)
+    if trial is not None:
+        show_trial(results.ledger.trial(results.record, trial), results, as_json)
+        return
+    if as_json:
+        trials = [trial_dict(one) for one in results.trials]
+        spec = results.sweep.model_dump(mode="json")
+        print_json({"name": results.record.name, "state": state_of(results), "sweep": spec, "trials": trials})
+        return
+    from ..analysis.terminal import trials_table
+
+    print(f"{results.record.name}: {state_of(results)}{': ' if results.record.note else ''}{results.record.note}")
+    print_table(trials_table(results.trials, results.sweep.objective.metric, results.test_scores))
+
+
+def replay(name: Name, store: Store = None, as_json: AsJson = False) -> None:
+    """Make every decision of a recorded search again, and report the first that comes out differently."""
+    from dataclasses import asdict
+
+    from ..cluster.replay import replay as make_again
+
+    results = results_of(name, store)
+    made = make_again(results.ledger, results.record)
+    if as_json:
+        print_json(asdict(made))
+    elif made.difference is None:
+        print(f"{made.decisions} decisions made again, all as recorded")
+    else:
+        step = made.difference
+        print(f"{made.decisions} decisions made again; the last one differs, at event {step.order}")
+        print(f"{step.what}\n  recorded: {step.recorded}\n  made now: {step.made}")
+    if made.difference is not None:
+        raise typer.Exit(6)
+
+
+def import_sweep(
+    kind: Annotated[str, typer.Argument(metavar="ray|optuna|csv", help="What the source is.", show_default=False)],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Experiment folder of Ray Tune; database URL, SQLite or journal file of Optuna; CSV file.",
+            show_default=False,
+        ),
+    ],
+    name: Annotated[str | None, typer.Option("--name", help="Instead of the source's.", show_default=False)] = None,
+    metric: Annotated[str | None, typer.Option("--metric", help="What was optimised.", show_default=False)] = None,
+    goal: Annotated[str | None, typer.Option("--goal", help="maximize or minimize.", show_default=False)] = None,
+    study: Annotated[str | None, typer.Option("--study", help="optuna: of several.", show_default=False)] = None,
+    sweep: Annotated[
+        Path | None, typer.Option("--sweep", help="Sweep file whose space the configs have to fit.", show_default=False)
+    ] = None,
+    drop: Annotated[
+        list[str] | None, typer.Option("--drop", help="Parameter to leave out; may be repeated.", show_default=False)
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", help="csv: column of a parameter; may be repeated.", show_default=False),
+    ] = None,
+    trial: Annotated[str | None, typer.Option("--trial", help="csv: column of the trial.", show_default=False)] = None,
+    step: Annotated[str | None, typer.Option("--step", help="csv: column of the step.", show_default=False)] = None,
+    state: Annotated[str | None, typer.Option("--state", help="csv: column of the state.", show_default=False)] = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record the results of another tool as a finished sweep."""
+    from ..analysis import Results
+    from ..search.imported import to_sweep
+    from ..search.importing import import_results, read_results
+
+    template = sweep_of(sweep) if sweep else None
+    foreign = read_results(
+        kind,
+        source,
+        metric=metric,
+        goal=goal,
+        study=study,
+        param=param or (),
+        trial=trial,
+        step=step,
+        state=state,
+        sweep=template,
+    )
+    to_sweep(foreign, name, sweep=template, drop=drop or ())  # refused before there is a store
+    ledger = where_of(store).ledger(create=True)
+    directory = str(sweep.absolute().parent) if sweep else None
+    record = import_results(ledger, foreign, name, sweep=template, drop=drop or (), directory=directory)
+    results = Results(ledger, record)
+    if as_json:
+        print_json({"sweep": record.name, "trials": len(results.trials), "note": record.note})
+        return
+    note(f"sweep {record.name!r}, {len(results.trials)} trials: {record.note}")
+    results.require_a_score()
+    results.report()
+    finish(results)
+
+
+def report(
+    name: Name,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.", show_default=False)] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the HTML report, one file that needs nothing else, and print its path."""
+    path = results_of(name, store).report(output).absolute()
+    if as_json:
+        print_json({"path": str(path)})
+    else:
+        print(path)
+    if open_it and not typer.launch(path.as_uri()):
+        note(f"no browser here: open {path.as_uri()}")
+
+
+def export(
+    name: Name,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")] = Path("best"),
+    trial: Annotated[int | None, typer.Option("--trial", help="Instead of the winner.", show_default=False)] = None,
+    format: Annotated[list[str] | None, typer.Option("--format", help="yaml, json; default both.")] = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the winning config for production training."""
+    results = results_of(name, store)
+    bundle = results.export(output, tuple(format) if format else ("yaml", "json"), trial)
+    if as_json:
+        print_json({"trial": bundle.trial, "config": bundle.config, "files": [str(file) for file in bundle.files]})
+    else:
+        print("\n".join(str(file) for file in bundle.files))
+    if not results.leaderboard().replicated:
+        note("not replicated: the score of this config comes from the search and flatters it")
+    note(f"trial {bundle.trial}; next: start your training with {bundle.files[0]}")

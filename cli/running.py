@@ -1,0 +1,176 @@
+"""Commands that run sweeps, and that tell running ones what to do."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..spaces.errors import UsageError
+from .arguments import Address, AsJson, File, Inline, Name, NewName, Store, Trials, Workers
+from .opening import results_of, sweep_of, trainable_of, where_of
+from .printing import display_here, finish, metrics_line, note, print_json, print_table, state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from ..cluster import Where
+    from ..search import Sweep
+
+
+def run(
+    file: File,
+    name: NewName = None,
+    trials: Trials = None,
+    workers: Workers = None,
+    address: Address = None,
+    store: Store = None,
+    inline: Inline = False,
+    new: Annotated[bool, typer.Option("--new", help="If the name is taken, use NAME-2, NAME-3, ...")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="If the name is taken, go on with that sweep.")] = False,
+    extend: Annotated[
+        bool,
+        typer.Option("--extend", help="Go on with that sweep as the file says now: more trials, longer runs."),
+    ] = False,
+) -> None:
+    """Search, replicate the finalists, test them, report. Ctrl-C once stops gracefully."""
+    from ..cluster.launch import start
+    from ..search.store import near
+
+    if new + resume + extend > 1:
+        raise UsageError(
+            "--new starts another sweep, --resume goes on with the recorded one, --extend changes it: give one of them"
+        )
+    sweep = sweep_of(file, name, trials)
+    ref = trainable_of(sweep, file)
+    ref.check()
+    where = where_of(store, workers, address, inline)
+    recorded = where.recorded()
+    if extend:
+        _extend(sweep, ref, where)
+        return
+    if resume and sweep.name in recorded:
+        if recorded[sweep.name].model_dump() != sweep.model_dump():
+            note(f"{sweep.name!r} goes on as recorded: what has changed in {file} or the options does not count")
+        _resume(sweep.name, where, str(file.absolute().parent))
+        return
+    if new:
+        sweep = sweep.model_copy(update={"name": _free_name(sweep.name, recorded)})
+    where.refuse_existing(sweep.name)
+    note(f"sweep {sweep.name!r} in {near(where.place)}")
+    with display_here() as display, redirect_stdout(sys.stderr):
+        results = start(sweep, ref, where, display)
+    finish(results)
+
+
+def resume(
+    name: Name, workers: Workers = None, address: Address = None, store: Store = None, inline: Inline = False
+) -> None:
+    """Go on with a sweep that was stopped or killed."""
+    _resume(name, where_of(store, workers, address, inline))
+
+
+def stop(name: Name, store: Store = None) -> None:
+    """Let a running sweep start no more trials: those that run end, then it is replicated, tested and reported."""
+    _wish(name, store, "stop", "running trials end, then the finalists are replicated")
+
+
+def pause(name: Name, store: Store = None) -> None:
+    """End the trials of a running sweep at their next report; `assay resume` goes on with all of them."""
+    _wish(name, store, "pause", "its trials end at their next report")
+
+
+def cancel(name: Name, store: Store = None) -> None:
+    """End everything of a running sweep at once; what was reported stays, and `assay resume` can go on."""
+    _wish(name, store, "cancel", "its trials are ended now")
+
+
+def submit(
+    file: File,
+    address: Annotated[
+        str,
+        typer.Option(
+            "--address",
+            envvar=["ASSAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_ADDRESS"],
+            help="Needed: the dashboard of the cluster's head, http://HEAD:8265.",
+            show_default=False,
+        ),
+    ] = "",
+    name: NewName = None,
+    trials: Trials = None,
+    workers: Workers = None,
+    store: Annotated[str, typer.Option("--store", help="Folder of results on the head node.")] = "~/assay-results",
+    resume: Annotated[bool, typer.Option("--resume", help="If the name is taken, go on with that sweep.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a sweep as a Ray job; the sweep file's folder is sent to the cluster."""
+    from ..cluster.jobs import submit as submit_job
+
+    sweep = sweep_of(file, name, trials)
+    trainable_of(sweep, file).check()
+    given = {"--name": name, "--trials": trials, "--workers": workers}
+    options = [word for option, value in given.items() if value is not None for word in (option, str(value))]
+    job = submit_job(sweep, file, address, store=store, options=options + ["--resume"] * resume)
+    if as_json:
+        print_json({"job": job.id, "sweep": sweep.name, "address": address, "store": store})
+    else:
+        print(job.id)
+    note(f"watch:   {job.watch}\nstop:    {job.stop}\nresults: {job.results}   (on the head node)")
+
+
+def check(
+    file: File,
+    smoke: Annotated[bool, typer.Option("--smoke", help="Also train the default config for one report.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check a sweep file and its training function; show the space, the rungs and how many runs there will be."""
+    from ..analysis.terminal import space_table
+    from ..cluster import preview
+
+    sweep = sweep_of(file)
+    facts: dict[str, Any] = {**preview.plan_facts(sweep)}
+    with redirect_stdout(sys.stderr):
+        trainable = trainable_of(sweep, file).load()
+        if smoke:
+            facts["smoke"] = preview.smoke(sweep, trainable)
+    if as_json:
+        print_json({"sweep": sweep.model_dump(mode="json"), "default": sweep.parameters.default().nested(), **facts})
+        return
+    if smoke:
+        facts["smoke"] = f"{metrics_line(facts['smoke']['metrics'])} after {facts['smoke']['seconds']:.2f} s"
+    print_table(space_table(sweep.parameters))
+    for label, value in facts.items():
+        print(f"{label}: {value}")
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    names = [name] + [f"{name[:57]}-{count}" for count in range(2, len(taken) + 3)]  # names have up to 63 letters
+    return next(candidate for candidate in names if candidate not in taken)
+
+
+def _resume(name: str, where: Where, directory: str | None = None) -> None:
+    from ..cluster.launch import resume as resume_sweep
+
+    with display_here() as display, redirect_stdout(sys.stderr):
+        results = resume_sweep(name, where, display, directory=directory)
+    finish(results)
+
+
+def _extend(sweep: Sweep, trainable: Any, where: Where) -> None:
+    from ..cluster.launch import extend as extend_sweep
+
+    with display_here() as display, redirect_stdout(sys.stderr):
+        results = extend_sweep(sweep, trainable, where, display)
+    finish(results)
+
+
+def _wish(name: str, store: str | None, wish: str, what: str) -> None:
+    """Leave a wish for the process that runs a sweep."""
+    results = results_of(name, store)
+    name = results.record.name
+    if not results.ledger.lock(name).held:
+        raise UsageError(f"sweep {name!r} is not running: it is {state_of(results)}")
+    results.ledger.wish(name, wish)
+    note(f"sweep {name!r}: {what}; watch it with `assay show {name}`")
