@@ -66,15 +66,17 @@ class Journal:
 
     def add(self, trial: Trial) -> None:
         """A trial that is new."""
-        plain = ("number", "phase", "state", "seed", "split", "parent", "attempts", "asked", "started")
+        plain = ("number", "phase", "seed", "split", "parent", "asked", "started")
         row = {name: getattr(trial, name) for name in plain}
-        self._added.append(row | {"sweep_id": self._sweep} | _config(trial))
+        self._added[trial.number] = row | {"sweep_id": self._sweep} | _changing(trial)
 
     def update(self, trial: Trial, artifacts: Iterable[Artifact] = ()) -> None:
         """How a trial stands now, with its new files."""
-        row = {f"new_{name}": value for name, value in _config(trial).items()}
-        row |= {f"new_{name}": getattr(trial, name) for name in CHANGING}
-        self._updated[trial.number] = row | {"key_sweep": self._sweep, "key_number": trial.number}
+        if trial.number in self._added:
+            self._added[trial.number] |= _changing(trial)
+        else:
+            row = {f"new_{name}": value for name, value in _changing(trial).items()}
+            self._updated[trial.number] = row | {"key_sweep": self._sweep, "key_number": trial.number}
         for file in artifacts:
             plain = {"kind": file.kind, "path": file.path, "sha256": file.sha256, "bytes": file.bytes}
             self._artifacts[trial.number, file.kind] = plain | {"sweep_id": self._sweep, "number": trial.number}
@@ -112,7 +114,7 @@ class Journal:
         connection = self._connected()
         with connection.begin():
             for statement, rows in (
-                (tables.trials.insert(), self._added),
+                (tables.trials.insert(), list(self._added.values())),
                 (_UPDATE, list(self._updated.values())),
                 (tables.segments.insert(), self._segments),
                 (tables.reports.insert(), self._reports),
@@ -129,7 +131,7 @@ class Journal:
         return sum(map(len, (self._added, self._updated, self._segments, self._reports, self._events, self._artifacts)))
 
     def _clear(self) -> None:
-        self._added: list[dict[str, Any]] = []
+        self._added: dict[int, dict[str, Any]] = {}
         self._updated: dict[int, dict[str, Any]] = {}
         self._segments: list[dict[str, Any]] = []
         self._reports: list[dict[str, Any]] = []
@@ -137,5 +139,6 @@ class Journal:
         self._artifacts: dict[tuple[int, str], dict[str, Any]] = {}
 
 
-def _config(trial: Trial) -> dict[str, Any]:
-    return {"config": dict(trial.config), "config_id": trial.config.config_id}
+def _changing(trial: Trial) -> dict[str, Any]:
+    row = {name: getattr(trial, name) for name in CHANGING}
+    return row | {"config": dict(trial.config), "config_id": trial.config.config_id}

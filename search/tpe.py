@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ..spaces import Categorical, Config, Float, Integer, Objective, Parameter, Space, Value
+from ..spaces import Categorical, Config, Float, Integer, Objective, Parameter, Space, SpaceError, Value
 from ..spaces.parameter import same
 from ..spaces.to_optuna import suggest_config, to_optuna
 from .searcher import Searcher, SearcherOptions, draw
@@ -71,12 +72,13 @@ class TPE:
     def adopt(self, number: int, config: Config) -> None:
         from optuna.samplers import RandomSampler
 
+        config = _known(self._space, config)
         if self._rungs is not None:
             self._rungs.start(number, config)
         self.study.sampler = RandomSampler()  # asked for nothing: all parameters are given
-        self.study.enqueue_trial(to_optuna(self._space, config)[0])
-        self._running[number] = self.study.ask()
-        suggest_config(self._space, self._running[number])
+        given, distributions = to_optuna(self._space, config)
+        self.study.enqueue_trial(given)
+        self._running[number] = self.study.ask(distributions)
 
     def on_report(self, number: int, step: int, value: float) -> None:
         if self._rungs is not None:
@@ -323,6 +325,16 @@ def _step(parameter: Float | Integer) -> float:
     if parameter.log:
         return 1.0 if isinstance(parameter, Integer) else 0.0
     return parameter.step or 0.0
+
+
+def _known(space: Space, config: Config) -> Config:
+    """What the space knows of a config: since the sweep was extended there may be other ranges, choices, parameters."""
+    values: dict[str, Value] = {}
+    for name in space.resolution_order:
+        if name in config and space.active(name, values):
+            with suppress(SpaceError):
+                values[name] = space[name].check(config[name])
+    return Config(values)
 
 
 def _state(trial: Trial) -> optuna.trial.TrialState:
