@@ -3,13 +3,15 @@
 Engine: trivial trials of five reports on two Ray workers, with our engine and with ``tune.Tuner`` (a class trainable,
 ``reuse_actors``, no loggers, no snapshots, its own random search), in turns on the same machine. Each run has a process
 and a private Ray of its own. Measured from the 5th to the last percent of the trials, so that neither start nor end
-counts. Targets are for trials that make all five reports; with asha most are stopped after one or two, so that there is
-less to do for each trial and more for each report:
+counts:
 
 - trials per second, by the wall clock;
 - CPU time of the driver for each trial, all threads;
 - growth of the driver's private memory for each trial, from the 20th percent on;
 - slowdown: CPU time for a trial in the last quarter against the first, and with many trials against few.
+
+Targets are for trials that make all five reports; with asha most are stopped after one or two, so that there is less to
+do for each trial and more for each report.
 
 Utilisation: trials that sleep five times 0.2 s; the share of the workers' time that is spent in them.
 

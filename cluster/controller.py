@@ -30,7 +30,7 @@ from .executor import Executor
 from .files import write_predictions
 from .open_trial import OpenTrial
 from .patience import Patience
-from .plan import INTERRUPTED, Plan, Request
+from .plan import INTERRUPTED, NO_CHECKPOINT, Plan, Request
 from .progress import Observer
 from .retention import Retention
 from .tally import Tally
@@ -40,10 +40,6 @@ _POLL_SECONDS = 0.5
 _SHOW_SECONDS = 0.1
 _WATCH_SECONDS = 1.0
 _THINKING_SECONDS = 0.005
-_NO_CHECKPOINT = (
-    "trials go on from each other's checkpoints here: call trial.save_checkpoint before each report "
-    "(and leave checkpoints.every above 0)"
-)
 
 
 class Controller:
@@ -331,7 +327,7 @@ class Controller:
         if event.step <= trial.last_step:
             return  # after a restart: recorded and answered already
         if self._plan.copies and event.step == self._until(trial) and not event.checkpoint:
-            self._give_up(trial, _NO_CHECKPOINT)
+            self._give_up(trial, NO_CHECKPOINT)
             return
         order = self.tick()
         report = Report(event.step, event.metrics, self.elapsed, order, event.checkpoint, trial.seconds, trial.segment)
@@ -448,7 +444,7 @@ class Controller:
     def _exploit(self, trial: OpenTrial, action: Exploit) -> None:
         place = self._retention.place(action.source)
         if place is None:
-            self._close(trial, State.FAILED, reason=_NO_CHECKPOINT)
+            self._close(trial, State.FAILED, reason=NO_CHECKPOINT)
             return
         before = trial.record(State.STOPPED)
         segment = trial.change(action.config, self.tick(), action.source, place)

@@ -13,6 +13,12 @@ from .open_trial import OpenTrial
 INTERRUPTED = "interrupted"
 """Why a trial lost its place that ran when the driver before this one ended."""
 
+NO_CHECKPOINT = (
+    "trials go on from each other's checkpoints here: call trial.save_checkpoint before each report "
+    "(and leave checkpoints.every above 0)"
+)
+"""Why a trial of a population fails that keeps nothing to go on from."""
+
 
 @dataclass(frozen=True)
 class Request:

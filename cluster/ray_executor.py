@@ -294,6 +294,7 @@ class RayExecutor:
         if reason:
             raise TrainableError(reason)
         self._pool.append(worker)
+        self._failed_starts = 0
         self._last_seen = time.monotonic()
 
     def _start_again(self, error: Exception) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -16,9 +15,10 @@ from .extend import next_order
 from .files import write_predictions
 from .open_trial import OpenTrial
 from .plan import Request
-from .progress import Observer, Progress
+from .progress import Observer
 from .retention import Retention
 from .search_plan import SearchPlan
+from .tally import Tally
 
 INTERRUPTED = "Ray Tune's run was interrupted"
 _SHOW_SECONDS = 0.1
@@ -54,7 +54,7 @@ class TuneRecord:
         self.places = places
         self._clock = clock
         self._observer = observer
-        self._metric, self._objective = record.sweep.objective.metric, record.sweep.objective
+        self._metric = record.sweep.objective.metric
         self._fidelity = record.sweep.granted
         self._folders = str(ledger.store / record.name / TRIALS)
         self._journal = ledger.journal(record)
@@ -65,15 +65,10 @@ class TuneRecord:
         self._order = next_order(ledger, record)
         self._data_id = next((trial.data_id for trial in everything if trial.data_id), "")
         self._elapsed_before = max((r.elapsed for t in trials for r in t.reports), default=0.0)
-        self._counts = Counter(trial.state for trial in trials)
-        self._best: tuple[float, int] | None = None
-        for trial in trials:
-            for report in trial.reports:
-                self._note_best(trial.number, report)
+        self._tally = Tally(record.sweep.objective, trials)
         self._open: dict[int, OpenTrial] = {}
         self._fresh: Report | None = None  # taken in, and not written yet
         self._began, self._shown = clock(), -math.inf
-        self._finished_here = 0
 
     # What a plan may ask
 
@@ -180,7 +175,7 @@ class TuneRecord:
             event.step, event.metrics, self.elapsed, order, event.checkpoint, trial.seconds, trial.segment
         )
         trial.note(self._fresh)
-        self._note_best(number, self._fresh)
+        self._tally.reported(number, Phase.SEARCH, self._fresh)
         return self._plan.on_report(trial, self._fresh, full=full) is Decision.STOP
 
     def answered(self, number: int, decision: Decision) -> None:
@@ -262,7 +257,8 @@ class TuneRecord:
         self._journal.commit()
         if show or self._clock() - self._shown >= _SHOW_SECONDS:
             self._shown = self._clock()
-            self._observer.update(self._progress())
+            running = sum(trial.running for trial in self._open.values())
+            self._observer.update(self._tally.progress(self._plan, running, self._clock() - self._began))
 
     def _wait(self, trial: OpenTrial) -> None:
         trial.running, trial.paused = False, True
@@ -274,28 +270,9 @@ class TuneRecord:
         record = trial.record(state, ended=self.tick(), reason=reason, detail=detail)
         del self._open[trial.number]
         self._journal.update(record, files)
-        self._counts[state] += 1
-        self._finished_here += 1
+        self._tally.ended(state)
         self._retention.ended(trial.number, keep=state is not State.STOPPED)
         self._plan.on_end(record)
-
-    def _note_best(self, number: int, report: Report) -> None:
-        value = float(report.metrics[self._metric])
-        if self._best is None or self._objective.score(value) > self._objective.score(self._best[0]):
-            self._best = value, number
-
-    def _progress(self) -> Progress:
-        return Progress(
-            phase=Phase.SEARCH,
-            total=self._plan.total,
-            running=sum(trial.running for trial in self._open.values()),
-            complete=self._counts[State.COMPLETE],
-            stopped=self._counts[State.STOPPED],
-            failed=self._counts[State.FAILED],
-            best=self._best,
-            elapsed=self._clock() - self._began,
-            finished_here=self._finished_here,
-        )
 
 
 def give_up_open(ledger: Ledger, record: SweepRecord, trials: Iterable[Trial]) -> None:

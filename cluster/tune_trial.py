@@ -13,6 +13,7 @@ from ray.tune.result import DONE
 from ..search.tune_scheduler import TuneScheduler
 from ..spaces import TrainableError
 from ..trainables import Cause, Event, Failed, Reported, TrainableRef, TrialSpec
+from .plan import NO_CHECKPOINT
 from .worker import Worker
 
 SPEC = "assay_spec"
@@ -27,10 +28,6 @@ EVENTS = "assay_events"
 SEGMENT = "assay_segment"
 """In a result: the trial's segment that made it."""
 
-NO_CHECKPOINT = (
-    "trials go on from each other's checkpoints here: call trial.save_checkpoint before each report "
-    "(and leave checkpoints.every above 0)"
-)
 _UNFIT = (Cause.WORKER_LOST, Cause.STUCK, Cause.MEMORY)  # a process that ended so runs no further trial
 
 
