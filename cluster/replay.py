@@ -26,11 +26,14 @@ def replay(ledger: Ledger, record: SweepRecord) -> Replay:
     that is what the sweep itself did.
 
     Raises:
-        UsageError: when Ray Tune ran the search, whose decisions are not ours.
+        UsageError: when the search was run by Ray Tune or another tool, whose decisions are not ours.
     """
     if record.sweep.engine != "assay":
         raise UsageError(f"the search of {record.name!r} was run by engine {record.sweep.engine}: nothing to compare")
     trials, events = ledger.trials(record, Phase.SEARCH), ledger.events(record)
+    runs = [event.order for event in events if event.kind is EventKind.RUN]
+    if trials and not runs:
+        raise UsageError(f"the results of {record.name!r} were imported: nothing was decided here")
     revisions = ledger.revisions(record)
     numbers = {trial.number for trial in trials}
     reopened = [event.order for event in events if event.kind is EventKind.REOPENED and event.number in numbers]
@@ -40,6 +43,8 @@ def replay(ledger: Ledger, record: SweepRecord) -> Replay:
     ends = sorted(order for order in changed - {0} if order - 1 not in changed)
     count = 0
     for start, end in zip(starts, [*ends, None], strict=True):
+        if not any(start <= order and (end is None or order < end) for order in runs):
+            continue  # nothing was decided here, or by another tool
         sweep = next(sweep for order, sweep in reversed(revisions) if order <= start)
         plan = search_plan(sweep)
         past = [event for event in events if end is None or event.order < end]

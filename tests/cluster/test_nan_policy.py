@@ -83,9 +83,10 @@ def test_where_30_percent_diverge_they_cost_under_5_percent(world: Callable[...,
     assert curve.trained.total() == sum(trial.last_step for trial in small.trials) + small.states.count(State.FAILED)
 
 
-@pytest.mark.parametrize("unfit", UNFIT, ids=str)
-@pytest.mark.parametrize("plain", [False, True], ids=["generator", "function"])
-def test_a_training_function_does_not_train_on(world: Callable[..., World], unfit: dict[str, Any], plain: bool) -> None:
+@pytest.mark.parametrize(
+    ("plain", "unfit"), [*((False, unfit) for unfit in UNFIT), (True, UNFIT[0]), (True, UNFIT[-1])], ids=str
+)
+def test_a_training_function_does_not_train_on(world: Callable[..., World], plain: bool, unfit: dict[str, Any]) -> None:
     """The same with real training functions, which count what they train."""
     trained: Counter[int] = Counter()
 
@@ -139,11 +140,16 @@ TPE_SECTIONS: dict[str, Any] = {
     "searcher": {"type": "tpe", "startup": 6},
     "parameters": {"x": "uniform(0, 1)", "depth": "int(1, 9)"},
     "fidelity": {"max": 9},
-    "budget": {"trials": 24},
+    "budget": {"trials": 16},
     "cluster": {"retry": {"lost": 99}},
 }
 every_scheduler = pytest.mark.parametrize("scheduler", ["none", "asha", "promotion_asha", "hyperband", "median"])
-DIVERGES = Diverging({"score": math.nan}, lambda spec: 1 + spec.number % 4)
+
+
+def rough(spec: TrialSpec, step: int) -> tuple[dict[str, Any], float]:
+    """Every third trial diverges at one of its first four reports."""
+    diverges = spec.number % 3 == 1 and step > spec.number % 4
+    return {"score": math.nan if diverges else curve_of(spec.config["x"], step)}, 1.0 + spec.number / 1000
 
 
 @pytest.fixture
@@ -188,9 +194,9 @@ def assert_true(searcher: TPE, trials: list[Trial]) -> Counter[TrialState]:
 @every_scheduler
 def test_the_study_has_the_truth(world: Callable[..., World], searchers: list[TPE], scheduler: str) -> None:
     small = world(**TPE_SECTIONS, scheduler=scheduler)
-    small.simulate(DIVERGES, 3)
+    small.simulate(rough, 3)
     states = assert_true(searchers[-1], small.trials)
-    assert states.total() == len(small.trials) == 24
+    assert states.total() == len(small.trials) == 16
     assert states[TrialState.RUNNING] == 0
     assert states[TrialState.COMPLETE] > 0
     assert states[TrialState.FAIL] > 0
@@ -207,13 +213,13 @@ def test_the_study_has_the_truth_in_every_round_and_after_crashes(
 
     def drive() -> None:
         faults = [Fault(seconds, trial=int(seconds)) for seconds in (4.5, 8.5)]
-        executor = Watched(DIVERGES, 3, faults=faults)
+        executor = Watched(rough, 3, faults=faults)
         executor.look = lambda: rounds.append(assert_true(searchers[-1], small.trials))
         small.order.clear()
         small.drive(executor)
 
-    for crash in ("before report", "report", "before run"):
-        small.crash_at = lambda *at: small.order.count((crash, at[1])) == 3 and at[0] == crash  # noqa: B023
+    for crash, count in (("before report", 10), ("report", 8), ("before failed", 1)):
+        small.crash_at = lambda *at: [call for call, _ in small.order].count(crash) == count  # noqa: B023
         drive()
         assert small.ended is not None
     small.crash_at = None
@@ -221,7 +227,7 @@ def test_the_study_has_the_truth_in_every_round_and_after_crashes(
     assert small.ended is None
     assert len(searchers) == 4, "one for each driver"
     assert rounds[-1][TrialState.RUNNING] > 0
-    assert sum(rounds, Counter()).keys() >= {TrialState.RUNNING, TrialState.COMPLETE, TrialState.FAIL}
+    assert {TrialState.RUNNING, TrialState.COMPLETE, TrialState.FAIL} <= rounds[-1].keys()
     final = assert_true(searchers[-1], small.trials)
     assert final[TrialState.RUNNING] == 0
-    assert final.total() == 24
+    assert final.total() == 16
