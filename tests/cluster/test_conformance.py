@@ -5,6 +5,7 @@ Ray's controller is the real one, on a simulated clock; see tests/oracle.py.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Container
 from pathlib import Path
@@ -23,7 +24,7 @@ from ray.tune.schedulers import (
 from assay.cluster import Controller, SearchPlan, Silent
 from assay.cluster.proposals import PromptProposals
 from assay.cluster.virtual_executor import VirtualExecutor
-from assay.search import Ledger, Phase, State, Sweep, Trial
+from assay.search import Ledger, Phase, Scheduler, State, Sweep, Trial
 from assay.search.tune_scheduler import TuneScheduler
 from assay.spaces import Config
 from assay.trainables import TrialSpec
@@ -39,7 +40,7 @@ SCHEDULERS: dict[str, Callable[[], TrialScheduler]] = {
     "asha, eta 4": lambda: AsyncHyperBandScheduler(max_t=LENGTH, reduction_factor=4, **WORDS),
     "asha, 3 brackets": lambda: AsyncHyperBandScheduler(max_t=LENGTH, reduction_factor=3, brackets=3, **WORDS),
     "hyperband": lambda: HyperBandScheduler(max_t=LENGTH, reduction_factor=3, **WORDS),
-    "median": lambda: MedianStoppingRule(grace_period=3, **WORDS),
+    "median": lambda: MedianStoppingRule(grace_period=3, min_time_slice=math.inf, **WORDS),
     "median, with pauses": lambda: MedianStoppingRule(grace_period=3, min_samples_required=6, hard_stop=True, **WORDS),
     "pbt": lambda: PopulationBasedTraining(
         perturbation_interval=3, hyperparam_mutations=MUTATIONS, log_config=False, **WORDS
@@ -48,6 +49,16 @@ SCHEDULERS: dict[str, Callable[[], TrialScheduler]] = {
         perturbation_interval=3, hyperparam_mutations=MUTATIONS, log_config=False, synch=True, **WORDS
     ),
 }
+SECTIONS: dict[str, Any] = {
+    "asha, eta 3": "asha",
+    "asha, eta 2": {"type": "asha", "eta": 2, "grace": 2},
+    "asha, eta 4": {"type": "asha", "eta": 4},
+    "asha, 3 brackets": {"type": "asha", "brackets": 3},
+    "hyperband": "hyperband",
+    "median": {"type": "median", "grace": 3},
+}
+"""What a user writes to have the same; the others can only be had in Python, or draw from the space in our way."""
+
 OURS = {"END": "continue", "NOOP": "pause"}
 
 
@@ -84,6 +95,7 @@ def run_ours(name: str, configs: list[dict[str, Any]], seed: int, folder: Path) 
         parameters={"x": {"min": 0.0, "max": 1e9, "default": configs[0]["x"]}},
         fidelity={"max": LENGTH},
         budget={"trials": len(configs)},
+        scheduler=SECTIONS.get(name, "none"),
     )
     ledger = Ledger(folder, create=True)
     record = ledger.create_sweep(sweep, ".")
@@ -93,14 +105,14 @@ def run_ours(name: str, configs: list[dict[str, Any]], seed: int, folder: Path) 
         return {"objective": value}, seconds
 
     executor = VirtualExecutor(train, SLOTS)
-    scheduler = SCHEDULERS[name]()
-    copies = isinstance(scheduler, PopulationBasedTraining)
-    plan = SearchPlan(
-        sweep,
-        PromptProposals(Given(configs)),
-        TuneScheduler(scheduler, seed, copies=copies, sees_all=True, holds=name.startswith("median")),
-        ahead=len(configs),
-    )
+    scheduler: Scheduler
+    if name in SECTIONS:
+        scheduler = sweep.scheduler.build(sweep.parameters, sweep.objective, sweep.granted, seed)
+    else:
+        rays = SCHEDULERS[name]()
+        copies = isinstance(rays, PopulationBasedTraining)
+        scheduler = TuneScheduler(rays, seed, copies=copies, sees_all=True, holds=name.startswith("median"))
+    plan = SearchPlan(sweep, PromptProposals(Given(configs)), scheduler, ahead=len(configs))
     Controller(ledger, record, executor, clock=executor.clock, observer=Silent(), lazy=True).run(plan, [], [])
     return ledger.trials(record, Phase.SEARCH)
 
