@@ -128,8 +128,10 @@ def check(
     """Check a sweep file and its training function; show the space, the rungs and how many runs there will be."""
     from ..analysis.terminal import space_table
     from ..cluster import preview
+    from ..cluster.launch import refuse_what_cannot_run
 
     sweep = sweep_of(file)
+    refuse_what_cannot_run(sweep)
     facts: dict[str, Any] = {**preview.plan_facts(sweep)}
     with redirect_stdout(sys.stderr):
         trainable = trainable_of(sweep, file).load()

@@ -140,6 +140,8 @@ class Controller:
         for opened in self._open.values():
             self._retention.know(opened)
         self._began = self._clock()
+        self._alone.clear()
+        self._lone = None
         with _little_collection():
             self._round(())
             while self._busy():
@@ -212,15 +214,17 @@ class Controller:
             found = self._plan.next(self)
             if found is None:
                 break
-            if isinstance(found, Request):
-                self._add(found)
-            else:
-                self._start(self._open[found])
+            self._take(found)
         if not self._running and limit and self._alone and not self._plan.thinking:
             self._lone = self._alone.popleft()
             self._lose(self._plan, self._lone, Cause.MEMORY)
-            if self._plan.next(self) == self._lone:
-                self._start(self._open[self._lone])
+            self._take(self._plan.next(self))
+
+    def _take(self, found: Request | int | None) -> None:
+        if isinstance(found, Request):
+            self._add(found)
+        elif found is not None:
+            self._start(self._open[found])
 
     def _may_start(self) -> bool:
         wish = self._wish()
@@ -297,6 +301,7 @@ class Controller:
             checkpoints=self._retention.root(trial.number) if checkpoints.every else None,
             save_every=checkpoints.every or 1,
             folder=f"{self._folders}/{trial.number:05d}",
+            stop_timeout=self._sweep.cluster.timeouts.stop,
         )
 
     def _until(self, trial: OpenTrial) -> int | None:
@@ -380,7 +385,10 @@ class Controller:
             )
 
     def _on_failed(self, trial: OpenTrial, event: Failed) -> None:
-        decided = trial.ending is State.STOPPED  # it must not train past its last decision
+        if trial.pausing:  # it made room anyway, and is not to train past its last decision
+            self._leave(trial, paused=True)
+            return
+        decided = trial.ending is State.STOPPED  # the same
         if not decided and self._patience.again(trial, event.cause):
             self._observer.message(f"trial {trial.number}: {event.reason}; starting it again")
             trial.ending, trial.stop_sent = None, False
@@ -398,6 +406,8 @@ class Controller:
     def _give_up(self, trial: OpenTrial, reason: str, cause: Cause = Cause.METRIC) -> None:
         """End a running trial from here."""
         number = trial.number
+        if cause is Cause.TIMEOUT:
+            trial.seconds += max(0.0, self._clock() - trial.heard)
         end = self._executor.kill if cause is Cause.TIMEOUT else self._executor.abandon
         self._acts.append(lambda: end(number))
         self._on_failed(trial, Failed(number, cause, reason))
@@ -408,10 +418,14 @@ class Controller:
             for trial in list(self._running.values()):
                 self._acts.append(partial(self._executor.kill, trial.number))
                 self._leave(trial, paused=trial.pausing)
-        if 0 <= now - self._watched < _WATCH_SECONDS:
+        passed = now - self._watched
+        if 0 <= passed < _WATCH_SECONDS:
             return
         self._watched = now
         for trial in list(self._running.values()):
+            if self._executor.waiting(trial.number):  # which takes none of its time
+                trial.began, trial.heard = min(now, trial.began + passed), now
+                continue
             why = self._patience.overdue(trial, now)
             if why is not None:
                 self._give_up(trial, why, Cause.TIMEOUT)

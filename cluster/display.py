@@ -64,6 +64,7 @@ class PlainDisplay:
         self._clock = clock
         self._phase: Phase | None = None
         self._last = -_PLAIN_SECONDS
+        self._ended: tuple[Phase, int] | None = None  # how many were over when none ran, as it was said last
 
     def __enter__(self) -> Self:
         return self
@@ -77,7 +78,10 @@ class PlainDisplay:
         if progress.total == 0:
             return
         changed = progress.phase is not self._phase
-        ended = progress.running == 0 and progress.done > 0
+        over = progress.phase, progress.done
+        ended = progress.running == 0 and progress.done > 0 and over != self._ended
+        if ended:
+            self._ended = over
         if changed or ended or self._clock() - self._last >= _PLAIN_SECONDS:
             self._phase, self._last = progress.phase, self._clock()
             of = f"/{progress.total}" if progress.total is not None else ""

@@ -48,8 +48,11 @@ class Executor(Protocol):
             UsageError: when trials cannot be killed here.
         """
 
+    def waiting(self, number: int) -> bool:
+        """Whether a trial that was told to train has not begun to: it has to wait for a worker, or for its turn."""
+
     def wait(self, timeout: float) -> Sequence[Event]:
-        """Events since the last call; waits up to ``timeout`` seconds for the first."""
+        """Events since the last call; waits up to ``timeout`` seconds for the first, also when no trial runs."""
 
     def close(self) -> None:
         """Give everything back, ending what still runs."""

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ..search import Decision, Event, EventKind, Ledger, Phase, State, Sweep, SweepRecord, Trial
-from ..spaces import SweepError
+from ..spaces import Problem, SweepError
 from .phases import search_plan
 
 _MAY_CHANGE = {
-    "description", "trainable", "parameters", "searcher", "scheduler", "fidelity", "budget", "resources", "cluster",
+    "description", "parameters", "searcher", "scheduler", "fidelity", "budget", "resources", "cluster",
     "checkpoints", "leaderboard", "objectives",
 }  # fmt: skip
 _FIXED_LENGTH = ("hyperband", "bohb")
@@ -27,6 +27,10 @@ def extend_sweep(ledger: Ledger, record: SweepRecord, sweep: Sweep) -> tuple[Swe
         SweepError: when something differs that cannot change, because results would not be comparable.
     """
     _check(record.sweep, sweep)
+    there = len(ledger.trials(record, Phase.SEARCH))
+    if sweep.budget.trials is not None and sweep.budget.trials < there:
+        more = f"sweep {sweep.name!r} has {there} trials already: it can grow, not shrink to {sweep.budget.trials}"
+        raise SweepError([Problem(("budget", "trials"), more)])
     order = next_order(ledger, record)
     longer = sweep.fidelity is not None and record.sweep.fidelity != sweep.fidelity
     record = ledger.revise(record, sweep, order)
@@ -86,11 +90,15 @@ def _check(old: Sweep, new: Sweep) -> None:
     before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
     fixed = [key for key in before if key not in _MAY_CHANGE and before[key] != after[key]]
     if [(o.metric, o.goal, o.scorer) for o in old.objectives] != [(o.metric, o.goal, o.scorer) for o in new.objectives]:
-        fixed.append("objectives")
+        fixed.append("objective")
     if fixed:
         raise SweepError(
             f"sweep {old.name!r} cannot be extended with another {' and '.join(fixed)}: results would not be "
             "comparable; give the new sweep another --name"
+        )
+    if old.fidelity and new.fidelity and old.fidelity.unit != new.fidelity.unit:
+        raise SweepError(
+            f"sweep {old.name!r} counts in {old.fidelity.unit}s, and cannot be extended in {new.fidelity.unit}s"
         )
     if (old.fidelity is None) != (new.fidelity is None):
         raise SweepError(f"sweep {old.name!r} cannot be extended: it {_has(old)}, and the new file {_has(new)}")

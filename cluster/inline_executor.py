@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -52,8 +53,12 @@ class InlineExecutor:
         self._actions = deque(action for action in self._actions if action[0] != number)
         self.abandon(number)
 
+    def waiting(self, number: int) -> bool:
+        return any(waits == number for waits, _ in self._actions)
+
     def wait(self, timeout: float) -> Sequence[Event]:
         if not self._actions:
+            time.sleep(timeout)
             return []
         number, act = self._actions.popleft()
         event = act()

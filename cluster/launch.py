@@ -14,8 +14,9 @@ from typing import Any
 from ..analysis import Results
 from ..search import Ledger, State, Sweep, SweepRecord
 from ..search.store import Place, as_words
-from ..spaces import NoResultError, NotFoundError, SweepError, SweepInterrupted
+from ..spaces import ClusterError, NoResultError, NotFoundError, Problem, SweepError, SweepInterrupted
 from ..trainables import Trainable, TrainableRef
+from ..trainables.checkpoints import CheckpointError, CheckpointStore, is_local
 from .executor import Executor
 from .extend import extend_sweep, reopen
 from .inline_executor import InlineExecutor
@@ -55,15 +56,14 @@ class Where:
         """The executor that this describes.
 
         Raises:
-            SweepError: when Ray Tune is to run the search, and cannot.
+            SweepError: see :func:`refuse_what_cannot_run`.
         """
         address, tuned = self.address or sweep.cluster.address, sweep.engine == "tune"
-        if tuned:
-            refuse_what_tune_cannot(sweep, inline=self.inline, address=address)
+        refuse_what_cannot_run(sweep, inline=self.inline, address=address)
         if self.inline:
             return InlineExecutor(trainable, self.workers or 1)
         runs = max(sweep.budget.trials or math.inf, (sweep.leaderboard.top + 1) * sweep.leaderboard.seeds)
-        needs_folder = sweep.cluster.storage is None and sweep.checkpoints.every > 0
+        storage = sweep.cluster.storage or str(self.place.files)
         return RayExecutor(
             trainable,
             resources=sweep.resources,
@@ -71,7 +71,8 @@ class Where:
             most=runs,
             address=address,
             store=self.place.files,
-            shared=needs_folder,
+            shared=Path(CheckpointStore(storage).root) if sweep.checkpoints.every > 0 and is_local(storage) else None,
+            patience=sweep.cluster.timeouts.stop,
             whole=tuned and sweep.scheduler.needs_checkpoints,  # trials that wait are no trials at the same time
         )
 
@@ -106,6 +107,21 @@ class Where:
         """
         if name in self.recorded():
             self.ledger().refuse_existing(name)
+
+
+def refuse_what_cannot_run(sweep: Sweep, *, inline: bool = False, address: str | None = None) -> None:
+    """Nothing, unless a sweep that is well written cannot be run.
+
+    Raises:
+        SweepError: when Ray Tune is to run the search and cannot, or nobody knows where checkpoints are to go.
+    """
+    if sweep.engine == "tune":
+        refuse_what_tune_cannot(sweep, inline=inline, address=address)
+    if sweep.cluster.storage is not None:
+        try:
+            CheckpointStore(sweep.cluster.storage).check()
+        except CheckpointError as error:
+            raise SweepError([Problem(("cluster", "storage"), str(error))]) from error
 
 
 def start(sweep: Sweep, trainable: TrainableRef, where: Where, observer: Observer | None = None) -> Results:
@@ -219,10 +235,11 @@ def _run(
 ) -> Results:
     """All phases, with the outcome recorded."""
     ledger.set_state(record, "running")
-    ledger.wish(record.name, Wish.NONE)
     wishes = Wishes(lambda: switch.requested is not None, lambda: ledger.wished(record), time.monotonic)
     try:
         results = _phases(ledger, record, executor, wishes, observer)
+    except ClusterError as error:
+        raise ClusterError(f"{error}; nothing reported is lost: {again} goes on") from error
     except SweepInterrupted as error:
         ledger.set_state(record, "cancelled" if wishes() is Wish.CANCEL else "stopped", str(error))
         raise _interrupted(f"{error}: {again} goes on", switch) from None
@@ -264,6 +281,8 @@ def _locked(ledger: Ledger, name: str) -> Iterator[None]:
     lock = ledger.lock(name)
     lock.acquire(name)
     try:
+        if name in {record.name for record in ledger.sweeps()}:
+            ledger.wish(name, Wish.NONE)  # what is wished from here on is for this driver
         yield
     finally:
         lock.release()

@@ -16,6 +16,8 @@ class Patience:
 
     def again(self, trial: OpenTrial, cause: Cause) -> bool:
         """Note a failure; whether the trial is to be tried again. NaN and the like would only come again."""
+        if cause is Cause.DISPLACED:
+            return True
         if cause is Cause.WORKER_LOST:
             trial.lost += 1
             return trial.lost <= self._retry.lost

@@ -126,6 +126,7 @@ class ThreadedProposals:
         self._seconds = 0.0  # of an ask, smoothed
         self._asked: deque[float] = deque(maxlen=32)  # when
         self._in_flight = 0
+        self._closing = False
         self.taken = self._inner.taken
         self._thread = threading.Thread(target=self._work, name="searcher", daemon=True)
         self._thread.start()
@@ -165,10 +166,17 @@ class ThreadedProposals:
         return max(1, min(places, 1 + math.ceil(2 * rate * self._seconds)))
 
     def close(self) -> None:
+        self._closing = True
         self._calls.put(None)
         self._thread.join()
+        while not self._answers.empty():
+            answer = self._answers.get()
+            if isinstance(answer, BaseException):  # of a call that nobody waited for
+                raise answer
 
     def _ask(self, number: int, order: int) -> None:
+        if self._closing:
+            return
         began = time.perf_counter()
         self._inner.ask(number, order)
         self._seconds += 0.3 * (time.perf_counter() - began - self._seconds)

@@ -84,6 +84,13 @@ class RayConnection:
         except Exception as error:  # Ray raises many kinds, all meaning "no cluster"
             raise cluster_error(self._address or "this machine", error) from error
 
+    @property
+    def gone(self) -> bool:
+        """Whether it is a private cluster whose node has died, which nothing brings back."""
+        import ray
+
+        return self._address is None and not any(node["Alive"] for node in ray.nodes())
+
     def close(self) -> None:
         """Disconnect; a private cluster ends. A connection that somebody else made is left alone."""
         if not self._connected:

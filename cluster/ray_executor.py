@@ -21,7 +21,12 @@ from .worker_group import WorkerGroup
 _PLACEMENT_SECONDS = 120.0  # for the first worker, or for a new one when all are lost
 _GRACE_SECONDS = 10.0  # for the others at the start; later ones join when they are placed
 _MOST_FAILED_STARTS = 5
-_UNFIT = (Cause.WORKER_LOST, Cause.STUCK, Cause.MEMORY)  # a process that ended so runs no further trial
+_UNFIT = (
+    Cause.WORKER_LOST,
+    Cause.DISPLACED,
+    Cause.STUCK,
+    Cause.MEMORY,
+)  # a process that ended so runs no further trial
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ class RayExecutor:
         workers: trials at the same time; as many as the cluster's resources allow when None, but not over ``most``.
         address: see :class:`RayConnection`.
         store: folder of results, which is not sent to the nodes.
-        shared: whether workers on all nodes have to see it.
+        shared: folder that workers on all nodes of a running cluster have to see.
+        patience: seconds that a worker may take to end a trial; None: as long as it likes.
         whole: whether fewer workers than the cluster has room for will not do.
 
     Raises:
@@ -69,7 +75,8 @@ class RayExecutor:
         most: float = math.inf,
         address: str | None = None,
         store: Path | None = None,
-        shared: bool = False,
+        shared: Path | None = None,
+        patience: float | None = 60.0,
         whole: bool = False,
     ) -> None:
         if workers is not None and workers < 1:
@@ -79,7 +86,8 @@ class RayExecutor:
         self._workers = workers if workers is not None else most
         self._whole = whole and workers is not None
         self._connection = RayConnection(address, self._local_cpus(workers or 1), trainable.directory, store)
-        self._shared = store if shared and address not in (None, "", "local") else None
+        self._shared = shared if address not in (None, "", "local") else None
+        self._patience = patience
         self._probe: Path | None = None
         self._joining: dict[Any, WorkerGroup] = {}  # future of its load -> worker
         self._failed_starts = 0
@@ -120,6 +128,7 @@ class RayExecutor:
         self._join(len(self._joining), _GRACE_SECONDS)
 
     def start(self, spec: TrialSpec, until: int | None) -> None:
+        self._bury()
         if len(self._hosts) + len(self._queued) >= self._resources.slots * (len(self._pool) + len(self._joining)):
             raise ClusterError(f"no free place for trial {spec.number}")
         self._queued[spec.number] = spec, until
@@ -146,17 +155,28 @@ class RayExecutor:
             worker.forget(number)
             self._dismiss(worker)  # other trials in its slots are lost; wait() tells
 
+    def waiting(self, number: int) -> bool:
+        worker = self._hosts.get(number)
+        return number in self._queued or (worker is not None and worker.waits(number))
+
     def wait(self, timeout: float) -> Sequence[Event]:
         import ray
 
+        self._bury()
         events = self._bereaved()
         futures = [*self._waiting, *self._joining, *self._leaving]
         ready = ray.wait(futures, num_returns=len(futures), timeout=0)[0] if futures else []
-        if futures and not ready and not events:
-            ready = ray.wait(futures, num_returns=1, timeout=timeout)[0]
+        if not ready and not events:
+            if futures:
+                ready = ray.wait(futures, num_returns=1, timeout=timeout)[0]
+            else:
+                time.sleep(timeout)
         if not ready:
             self._refuse_to_wait_for_ever()
-        for future in ready:
+        done = set(ready)
+        for future in futures:  # in the order of the calls: the first that a dead worker left is the one it worked on
+            if future not in done:
+                continue
             if future in self._joining:
                 self._take_in(future)
             elif future in self._leaving:
@@ -193,11 +213,15 @@ class RayExecutor:
         worker = self._waiting.pop(future, None)
         if worker is None:
             return ()  # dismissed by an earlier answer of this round
+        culprit = worker.at_work
         events = worker.answer(future)
         if not events:
             return ()
         self._last_seen = time.monotonic()
         last = events[-1]
+        if isinstance(last, Failed) and last.cause is Cause.WORKER_LOST and last.number != culprit:
+            self._dismiss(worker)  # which loses this trial too
+            return self._bereaved(culprit, last.reason)
         if not isinstance(last, Reported):
             self._hosts.pop(last.number, None)
             worker.trials.discard(last.number)
@@ -206,10 +230,24 @@ class RayExecutor:
             return [*events, *self._bereaved()]
         return events
 
-    def _bereaved(self) -> list[Event]:
-        """Trials whose worker was dismissed because of another one."""
+    def _bereaved(self, culprit: int | None = None, reason: str = "") -> list[Event]:
+        """Trials whose worker was dismissed, because of another one unless they are the ``culprit``."""
         orphans, self._orphans = self._orphans, []
-        return [Failed(number, Cause.WORKER_LOST, "its worker had to be replaced") for number in orphans]
+        return [
+            Failed(number, Cause.WORKER_LOST, reason)
+            if number == culprit
+            else Failed(number, Cause.DISPLACED, "its worker had to be replaced")
+            for number in orphans
+        ]
+
+    def _bury(self) -> None:
+        """Replace workers that died while they had nothing to do, or that do not end an abandoned trial."""
+        now = time.monotonic()
+        for worker in list(self._pool):
+            future, since = worker.turn or (None, now)
+            late = self._patience is not None and now - since > self._patience and future in self._leaving
+            if late or (worker.turn is None and worker.dead):
+                self._dismiss(worker)
 
     def _let_go(self, future: Any) -> None:
         """The worker of an abandoned trial: one that could not end its trial is replaced."""
@@ -308,6 +346,8 @@ class RayExecutor:
     def _refuse_to_wait_for_ever(self) -> None:
         if self._pool:
             self._last_seen = time.monotonic()
+        elif self._connection.gone:
+            raise ClusterError("the private cluster of this run has died")
         elif time.monotonic() - self._last_seen >= _PLACEMENT_SECONDS:
             raise ClusterError(
                 f"no worker was placed within {_PLACEMENT_SECONDS:.0f} s: the cluster is busy with other work, "

@@ -129,7 +129,9 @@ class TuneEngine:
         hooks = Hooks(record, first, self._wish, self._codec(), places=lent.places, limit=lent.limit, room=room)
         hooks.overhear(scheduler)
         rungs = self._sweep.scheduler.rungs(fidelity) if fidelity else []
-        trainable = tune.with_parameters(TuneTrial, ref=lent.trainable, rungs=rungs, copies=hooks.copies)
+        trainable = tune.with_parameters(
+            TuneTrial, ref=lent.trainable, rungs=rungs, copies=hooks.copies, blind=lent.resources.gpu == 0
+        )
         placed = tune.with_resources(trainable, tune.PlacementGroupFactory([Placement(lent.resources).bundle]))
         folder = f"tune-{uuid4().hex[:8]}"
         with _settings(), _quiet(), _seeded(scheduler_seed(self._sweep.seed)), self._cleared(folder, hooks):

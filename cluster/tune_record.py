@@ -151,6 +151,7 @@ class TuneRecord:
             checkpoints=self._retention.root(number) if checkpoints.every else None,
             save_every=checkpoints.every or 1,
             folder=f"{self._folders}/{number:05d}",
+            stop_timeout=self._sweep.cluster.timeouts.stop,
         )
         return spec, trial.last_step
 

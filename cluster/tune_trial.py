@@ -28,7 +28,12 @@ EVENTS = "assay_events"
 SEGMENT = "assay_segment"
 """In a result: the trial's segment that made it."""
 
-_UNFIT = (Cause.WORKER_LOST, Cause.STUCK, Cause.MEMORY)  # a process that ended so runs no further trial
+_UNFIT = (
+    Cause.WORKER_LOST,
+    Cause.DISPLACED,
+    Cause.STUCK,
+    Cause.MEMORY,
+)  # a process that ended so runs no further trial
 
 
 class TrialFailed(Exception):
@@ -42,15 +47,16 @@ class TuneTrial(Trainable):  # type: ignore[misc]  # Ray has no types
     would end the process, and has one number of retries for all causes.
     """
 
-    def setup(self, config: dict[str, Any], ref: TrainableRef, rungs: Sequence[int], copies: bool) -> None:
+    def setup(self, config: dict[str, Any], ref: TrainableRef, rungs: Sequence[int], copies: bool, blind: bool) -> None:
         """Load the training function.
 
         Args:
             rungs: steps at which something may be decided.
             copies: trials go on from checkpoints of others, so that each decision needs one.
+            blind: see :class:`Worker`.
         """
         self._rungs, self._copies = rungs, copies
-        self._worker = Worker(ref)
+        self._worker = Worker(ref, blind=blind)
         self._unfit = ""
         reason = self._worker.load()
         if reason:
@@ -66,7 +72,7 @@ class TuneTrial(Trainable):  # type: ignore[misc]  # Ray has no types
     def step(self) -> dict[str, Any]:
         """Train to the next report."""
         if self._unfit:
-            raise TrialFailed(Cause.WORKER_LOST, self._unfit, "")
+            raise TrialFailed(Cause.DISPLACED, self._unfit, "")
         events = [self._checked(self._next())]
         event = events[0]
         if isinstance(event, Failed) and event.cause in _UNFIT:

@@ -106,6 +106,9 @@ class VirtualExecutor:
     def kill(self, number: int) -> None:
         self._release(number)
 
+    def waiting(self, number: int) -> bool:
+        return False
+
     def wait(self, timeout: float) -> Sequence[Event]:
         if not self._heap:
             self._now += timeout

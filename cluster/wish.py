@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -33,7 +34,7 @@ class Wishes:
         self._here = here
         self._recorded = recorded
         self._clock = clock
-        self._looked = clock()
+        self._looked = -math.inf
         self._last = Wish.NONE
 
     def __call__(self) -> Wish:

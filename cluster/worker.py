@@ -27,9 +27,12 @@ class Worker:
     Args:
         trainable: what to run.
         together: processes that run each trial together; they answer report by report, to stay in step.
+        blind: whether trials see no GPU. Ray leaves all of them visible to those that asked for none.
     """
 
-    def __init__(self, trainable: TrainableRef, together: int = 1) -> None:
+    def __init__(self, trainable: TrainableRef, together: int = 1, *, blind: bool = False) -> None:
+        if blind:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
         self._ref = trainable
         self._batch = _BATCH_SECONDS if together == 1 else 0.0
         self._trainable: Trainable | None = None
@@ -69,7 +72,7 @@ class Worker:
             return (Failed(spec.number, Cause.EXCEPTION, str(reason)),)
         unfit = None if self._sessions else self._clean.restore()
         if unfit:
-            return (Failed(spec.number, Cause.WORKER_LOST, unfit),)
+            return (Failed(spec.number, Cause.DISPLACED, unfit),)
         output = _Output(Path(spec.folder, OUTPUT) if spec.folder else None)
         self._sessions[spec.number] = Session(self._trainable, spec), output
         return self.advance(spec.number, until)
@@ -137,10 +140,13 @@ class _Output(io.TextIOBase):
         self._path = path
 
     def write(self, text: str) -> int:
-        if self._path is not None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
+        try:
+            if self._path is not None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                with self._path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+                    file.write(text)
+        except OSError:  # a node that cannot write to the store: the words are lost, not the trial
+            self._path = None
         return len(text)
 
     @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,19 +31,22 @@ class WorkerGroup:
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
         self.trials: set[int] = set()
+        self._turns: dict[Any, int] = {}  # future of every call that is not answered -> trial, in their order
+        self._turn_began = 0.0
         self._asked: dict[Any, int] = {}  # future -> trial
         self._answers: dict[int, dict[Any, Sequence[Event]]] = {}  # trial -> future -> answer, empty before it
         self._group: Any = None
         placement, count = Placement(resources), resources.workers
         self.together = count > 1
         actor = ray.remote(max_restarts=0, **placement.options)(Worker)
+        blind = resources.gpu == 0
         if count == 1:
-            self._actors = [actor.remote(trainable)]
+            self._actors = [actor.remote(trainable, blind=blind)]
             return
         self._group = ray.util.placement_group([placement.bundle] * count, strategy="PACK")
         self._actors = [
             actor.options(scheduling_strategy=PlacementGroupSchedulingStrategy(self._group, index)).remote(
-                trainable, count
+                trainable, count, blind=blind
             )
             for index in range(count)
         ]
@@ -78,11 +82,14 @@ class WorkerGroup:
 
     def abandon(self, number: int) -> Sequence[Any]:
         """Futures of reasons why the trial cannot be ended."""
-        return [actor.abandon.remote(number) for actor in self._actors]
+        futures = [actor.abandon.remote(number) for actor in self._actors]
+        self._queue(number, futures)
+        return futures
 
     def answer(self, future: Any) -> Sequence[Event]:
         """The events, once the last process has answered; none before that."""
         number = self._asked[future]
+        self._done(future)
         answers = self._answers[number]
         answers[future] = events = _events(number, future)
         if isinstance(events[-1], Failed):  # the others may wait for the one that failed: do not wait for them
@@ -99,11 +106,13 @@ class WorkerGroup:
         """Do not expect an answer about a trial."""
         for future in self._answers.pop(number, ()):
             del self._asked[future]
+            self._done(future)
 
     def failed(self, future: Any) -> bool:
         """Whether a process could not end an abandoned trial."""
         import ray
 
+        self._done(future)
         try:
             return ray.get(future) is not None
         except ray.exceptions.RayError:
@@ -121,7 +130,42 @@ class WorkerGroup:
     def _called(self, number: int, futures: list[Any]) -> Sequence[Any]:
         self._answers[number] = dict.fromkeys(futures, ())
         self._asked |= dict.fromkeys(futures, number)
+        self._queue(number, futures)
         return futures
+
+    # Turns: a process works off one call after the other
+
+    @property
+    def turn(self) -> tuple[Any, float] | None:
+        """The call that is worked on, and since when, by the monotonic clock."""
+        return next(((future, self._turn_began) for future in self._turns), None)
+
+    @property
+    def at_work(self) -> int | None:
+        """The trial whose call that is."""
+        return next(iter(self._turns.values()), None)
+
+    def waits(self, number: int) -> bool:
+        """Whether another trial has its turn."""
+        return self.at_work not in (None, number)
+
+    def _queue(self, number: int, futures: Sequence[Any]) -> None:
+        if not self._turns:
+            self._turn_began = time.monotonic()
+        self._turns |= dict.fromkeys(futures, number)
+
+    def _done(self, future: Any) -> None:
+        if self._turns.pop(future, None) is not None:
+            self._turn_began = time.monotonic()
+
+    @property
+    def dead(self) -> bool:
+        """Whether one of its processes is known to have ended."""
+        import ray
+        from ray.core.generated.gcs_pb2 import ActorTableData
+
+        state = ray._private.worker.global_worker.core_worker.get_local_actor_state
+        return any(state(actor._actor_id) == ActorTableData.DEAD for actor in self._actors)
 
 
 def _first_reason(*reasons: str | None) -> str | None:

@@ -119,6 +119,8 @@ class _Reader:
         count = states.count(None)
         notes = [left_out(count, "trial", "that had not ended")] if count else []
         assumed = "no column tells how trials ended: all with a score count as trained in full"
+        if self._columns["trial"] is None and self._columns["step"] is not None:
+            notes.append(f"no column names the trial: every row is one, trained for its {self._columns['step']!r}")
         return trials, [*notes, *([] if self._columns["state"] else [assumed])]
 
     def _groups(self) -> dict[str, list[int]]:

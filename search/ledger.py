@@ -58,7 +58,9 @@ class Ledger:
             self._open(create)
         except (OSError, sa.exc.DatabaseError) as error:
             cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-            raise UsageError(f"{self.place.file or self.place} cannot be opened as a ledger: {cause}") from error
+            is_file = isinstance(error, FileExistsError | NotADirectoryError)
+            why = f"{error.filename} is a file: name a folder" if isinstance(error, OSError) and is_file else cause
+            raise UsageError(f"{self.place.file or self.place} cannot be opened as a ledger: {why}") from error
 
     def _make_folders(self) -> None:
         self.store.mkdir(parents=True, exist_ok=True)

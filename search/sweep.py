@@ -340,7 +340,8 @@ class Sweep(Section):
             raise ValueError(f"{name!r} is the name of a file in the store: choose another")
         if not _NAME.fullmatch(name):
             slug = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:63] or "my-sweep"
-            raise ValueError(f"{shown(name)} is not a name: use a-z, 0-9, dot, dash and underscore, e.g. {slug!r}")
+            letters = "up to 63 of a-z, 0-9, dot, dash and underscore"
+            raise ValueError(f"{shown(name)} is not a name: use {letters}, e.g. {slug!r}")
         return name
 
     @field_validator("objectives")

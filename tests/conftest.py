@@ -18,6 +18,7 @@ class _Borrowed:
     """Stands for a connection that is open and stays so."""
 
     directory = ""
+    gone = False
 
     def open(self) -> None:
         pass

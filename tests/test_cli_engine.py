@@ -265,8 +265,8 @@ def test_an_extension_can_be_interrupted(ran: Any) -> None:
     ("old", "new", "message"),
     [
         ("name: bowl", "name: bowl\nseed: 5", "sweep 'bowl' cannot be extended with another seed: results would"),
-        ("goal: minimize", "goal: maximize", "sweep 'bowl' cannot be extended with another objectives: results would"),
-        ("metric: loss", "metric: score", "sweep 'bowl' cannot be extended with another objectives: results would"),
+        ("goal: minimize", "goal: maximize", "sweep 'bowl' cannot be extended with another objective: results would"),
+        ("metric: loss", "metric: score", "sweep 'bowl' cannot be extended with another objective: results would"),
         ("max: 4", "max: 3", "sweep 'bowl' has full runs of 4 epochs: fidelity.max can grow, not shrink to 3"),
         (
             "scheduler: none",

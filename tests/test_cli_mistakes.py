@@ -220,7 +220,7 @@ def test_wrong_words(given: Any, words: str, message: str) -> None:
 
 def test_a_bad_name(given: Any) -> None:
     [mistake] = given.mistakes(2, "run", "sweep.yaml", "--inline", "--name", "Bad Name")
-    assert mistake.startswith("name: 'Bad Name' is not a name: use a-z")
+    assert mistake.startswith("name: 'Bad Name' is not a name: use up to 63 of a-z")
     assert "'bad-name'" in mistake
     assert not STORE.exists()
 

@@ -112,6 +112,15 @@ class CheckpointStore:
     def __init__(self, root: str) -> None:
         self.root = _normal(root)
 
+    def check(self) -> None:
+        """Nothing, when there is a file system for the address; it is not asked for anything.
+
+        Raises:
+            CheckpointError: when there is none.
+        """
+        with _explained("keep checkpoints in", self.root):
+            self._place()
+
     def stage(self) -> Path:
         """A new empty local folder to write a checkpoint into.
 

@@ -22,7 +22,6 @@ from .reason import one_line
 from .spec import Cause, Event, Failed, Finished, Reported, TrialSpec
 from .trainable import Trainable
 
-_STOP_TIMEOUT = 60.0
 _END = object()
 _WENT_ON = (
     "went on after it was told to stop: do not catch what leaves `yield` or trial.report() "
@@ -246,6 +245,7 @@ class _Threaded:
         self._out: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._permits: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._ended = self._stopping = False
+        self._stop_timeout = spec.stop_timeout
         handle.attach(self._report)
         self._thread = threading.Thread(
             target=self._run, args=(trainable, spec, handle), name=f"trial-{spec.number}", daemon=True
@@ -276,10 +276,10 @@ class _Threaded:
         self._ended = self._stopping = True
         self._permits.put(False)
         try:
-            kind, value = self._out.get(timeout=_STOP_TIMEOUT)
+            kind, value = self._out.get(timeout=self._stop_timeout)
         except queue.Empty:
             raise StuckError(
-                f"did not return within {_STOP_TIMEOUT:.0f} s after trial.report() told it to stop"
+                f"did not return within {self._stop_timeout:g} s after trial.report() told it to stop"
             ) from None
         if kind == "error":
             raise value

@@ -35,6 +35,7 @@ class TrialSpec:
         save_every: steps between checkpoints; one is also kept where a decision is due.
         folder: where what it prints is kept; None drops it.
         rank, world_size: of this process among those that run the trial together.
+        stop_timeout: seconds that a function may take to return once it was told to; None: as long as it likes.
     """
 
     number: int
@@ -55,6 +56,7 @@ class TrialSpec:
     folder: str | None = None
     rank: int = 0
     world_size: int = 1
+    stop_timeout: float | None = 60.0
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ class Cause(StrEnum):
     MEMORY = "out of memory"
     TIMEOUT = "timeout"
     WORKER_LOST = "worker lost"
+    DISPLACED = "displaced"
+    """Its process had to be replaced, through no fault of this trial."""
 
 
 @dataclass(frozen=True)

@@ -226,7 +226,7 @@ def test_replicates_train_on_too(world: Callable[..., World]) -> None:
     small = world()
     small.drive(VirtualExecutor(rising, 2), phases=True)
     before = small.trials
-    extend(small, fidelity={"max": 9})
+    extend(small, fidelity={"unit": "epoch", "max": 9})
     small.drive(VirtualExecutor(rising, 2), phases=True)
     assert_kept(before, small.trials)
     assert steps(small.trials) == [list(range(1, 10))] * len(before)
@@ -236,7 +236,7 @@ def test_replicates_train_on_too(world: Callable[..., World]) -> None:
 def test_longer_runs_go_on_from_their_checkpoints(world: Callable[..., World]) -> None:
     small = world(budget={"trials": 2})
     small.script(lambda spec, attempt: [0.1] * 4)
-    extend(small, fidelity={"max": 6})
+    extend(small, fidelity={"unit": "epoch", "max": 6})
     executor = small.script(lambda spec, attempt: [0.1] * 2)
     assert [first_step(spec) for spec in executor.specs] == [4, 4]
     assert steps(small.trials) == [[1, 2, 3, 4, 5, 6]] * 2
@@ -295,9 +295,12 @@ def test_a_finalist_outside_the_new_ranges_is_replicated_all_the_same(world: Cal
     ("changes", "text"),
     [
         ({"seed": 1}, "cannot be extended with another seed"),
-        ({"objectives": [{"metric": "loss", "goal": "minimize"}]}, "another objectives"),
-        ({"objectives": [{"metric": "score", "goal": "minimize"}], "seed": 5}, "another seed and objectives"),
-        ({"fidelity": {"max": 2}}, "fidelity.max can grow, not shrink to 2"),
+        ({"objectives": [{"metric": "loss", "goal": "minimize"}]}, "another objective"),
+        ({"objectives": [{"metric": "score", "goal": "minimize"}], "seed": 5}, "another seed and objective"),
+        ({"fidelity": {"unit": "epoch", "max": 2}}, "fidelity.max can grow, not shrink to 2"),
+        ({"fidelity": {"unit": "step", "max": 8}}, "counts in epochs, and cannot be extended in steps"),
+        ({"trainable": "other.py:train"}, "another trainable"),
+        ({"budget": {"trials": 3}}, "budget.trials: sweep 'small' has 4 trials already: it can grow, not shrink to 3"),
         ({"fidelity": None}, "it has a fidelity of 4, and the new file has no fidelity"),
         ({"scheduler": "hyperband"}, "cannot be extended with scheduler hyperband, which would have led its trials"),
         ({"scheduler": {"type": "pbt", "interval": 2}}, "cannot be extended with scheduler pbt, which would have led"),
@@ -355,7 +358,7 @@ def test_reopened_trials_are_named_in_the_record(world: Callable[..., World]) ->
     small = world(budget={"trials": 2})
     small.simulate()
     ends = [trial.ended for trial in small.trials]
-    extend(small, fidelity={"max": 9})
+    extend(small, fidelity={"unit": "epoch", "max": 9})
     reopened = [event for event in small.events if event.kind is EventKind.REOPENED]
     assert [(event.number, event.detail["state"], event.detail["ended"]) for event in reopened] == [
         (number, "complete", end) for number, end in enumerate(ends)

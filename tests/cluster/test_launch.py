@@ -8,17 +8,21 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import assay
-from assay.cluster import InlineExecutor, Where, resume
+from assay.cluster import InlineExecutor, RayExecutor, Where, resume
+from assay.cluster.extend import next_order
+from assay.cluster.launch import extend
 from assay.cluster.stop_switch import StopSwitch
+from assay.cluster.wish import Wish
 from assay.search import Ledger, State, Sweep
-from assay.spaces import NotFoundError, SweepError, SweepExistsError, SweepInterrupted, TrainableError
-from assay.trainables import TrialHandle
+from assay.spaces import ClusterError, NotFoundError, SweepError, SweepExistsError, SweepInterrupted, TrainableError
+from assay.trainables import TrainableRef, TrialHandle
 
 HOLD = """
 import sys
@@ -192,6 +196,74 @@ def test_a_wish_to_stop_while_workers_start_is_heard(
         run(sweep_of(), generator, tmp_path)
     assert caught.value.exit_code == 130
     assert not (tmp_path / "ledger.db").exists()
+
+
+@pytest.mark.parametrize("again", ["resume", "extend"])
+def test_a_wish_of_another_process_while_workers_start_is_heard(
+    tmp_path: Path, sweep_of: Callable[..., Sweep], monkeypatch: pytest.MonkeyPatch, again: str
+) -> None:
+    """The lock is held by then, so that the command says that its wish is on its way."""
+    opened, sweep = InlineExecutor.open, sweep_of()
+    run(sweep, generator, tmp_path)
+    longer = sweep_of(budget={"trials": 9})
+    with closing(Ledger(tmp_path)) as ledger:
+        record = ledger.sweep(sweep.name)
+        ledger.set_state(ledger.revise(record, longer, next_order(ledger, record)), "stopped")
+
+    def wished(self: InlineExecutor) -> None:
+        with closing(Ledger(tmp_path)) as ledger:
+            assert ledger.lock(sweep.name).held
+            ledger.wish(sweep.name, Wish.CANCEL)
+        opened(self)
+
+    monkeypatch.setattr(InlineExecutor, "open", wished)
+    where = Where(tmp_path, inline=True)
+    with pytest.raises(SweepInterrupted, match="was cancelled"):
+        if again == "resume":
+            resume(sweep.name, where, function=generator)
+        else:
+            extend(longer, TrainableRef("", "", generator), where)
+    assert state(tmp_path) == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("storage", "folder"), [(None, "store"), ("/only/here", "/only/here"), ("file:///only/here", "/only/here")]
+)
+def test_checkpoints_on_a_path_of_this_machine_have_to_be_seen_by_all_nodes(
+    tmp_path: Path, sweep_of: Callable[..., Sweep], storage: str | None, folder: str
+) -> None:
+    where = Where(tmp_path / "store", address="head:6379")
+    executor = where.executor(sweep_of(cluster={"storage": storage}), TrainableRef("", "", generator))
+    assert isinstance(executor, RayExecutor)
+    assert executor._shared == tmp_path / folder
+
+
+def test_checkpoints_elsewhere_or_none_need_no_folder(tmp_path: Path, sweep_of: Callable[..., Sweep]) -> None:
+    where, ref = Where(tmp_path / "store", address="head:6379"), TrainableRef("", "", generator)
+    for sections in ({"cluster": {"storage": "memory://sweeps"}}, {"checkpoints": {"every": 0}}):
+        executor = where.executor(sweep_of(**sections), ref)
+        assert isinstance(executor, RayExecutor)
+        assert executor._shared is None
+
+
+def test_a_store_of_checkpoints_that_nobody_knows_is_refused(tmp_path: Path, sweep_of: Callable[..., Sweep]) -> None:
+    with pytest.raises(SweepError, match=r"cluster\.storage: .*unknown protocol 'foo': give a path"):
+        run(sweep_of(cluster={"storage": "foo://x"}), generator, tmp_path)
+    assert not (tmp_path / "ledger.db").exists()
+
+
+def test_a_cluster_that_breaks_down_says_how_to_go_on(
+    tmp_path: Path, sweep_of: Callable[..., Sweep], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: InlineExecutor, timeout: float) -> Any:
+        raise ClusterError("no worker was placed")
+
+    with monkeypatch.context() as patched, pytest.raises(ClusterError) as caught:
+        patched.setattr(InlineExecutor, "wait", broken)
+        run(sweep_of(), generator, tmp_path)
+    assert str(caught.value).startswith("no worker was placed; nothing reported is lost: ")
+    run(sweep_of(), generator, tmp_path, resume=True)
+    assert state(tmp_path) == "finished"
 
 
 def test_how_to_go_on_names_the_store(tmp_path: Path, sweep_of: Callable[..., Sweep]) -> None:

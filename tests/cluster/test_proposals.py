@@ -116,12 +116,23 @@ def test_the_searcher_lives_in_one_thread() -> None:
     assert "searcher" not in {thread.name for thread in threading.enumerate()}
 
 
-def test_closing_waits_for_what_was_asked() -> None:
+def test_closing_waits_for_the_answer_that_is_being_found_and_for_no_other() -> None:
     searcher = Historian(SPACE, seconds=0.05)
     proposals = ThreadedProposals(searcher)
-    proposals.ask(0, 0)
+    for number in range(20):
+        proposals.ask(number, number)
+    while not searcher.asked:
+        time.sleep(0.001)
     proposals.close()
     assert searcher.asked == [0]
+    assert "searcher" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_what_a_searcher_raises_last_is_heard_too() -> None:
+    proposals = ThreadedProposals(Broken(SPACE, "tell 1"))
+    proposals.tell(trial(1))
+    with pytest.raises(RuntimeError, match="the model cannot be fitted"):
+        proposals.close()
 
 
 def test_what_is_taken() -> None:

@@ -163,3 +163,63 @@ def test_a_connection_of_somebody_else_is_left_alone(
         executor.open()
     executor.close()
     assert ray.is_initialized()
+
+
+def test_a_worker_that_died_while_it_had_nothing_to_do_costs_no_trial(
+    ray_executors: Callable[..., RayExecutor], tmp_path: Path
+) -> None:
+    (tmp_path / "telling.py").write_text(
+        "import os\ndef train(config, trial):\n    return {'score': 1.0, 'pid': os.getpid()}\n"
+    )
+    executor = ray_executors(TrainableRef("telling.py:train", str(tmp_path)), workers=1)
+    executor.open()
+    executor.start(TrialSpec(1, {}, "score"), until=None)
+    first = wait(executor)
+    assert isinstance(first, Reported)
+    while executor._hosts:
+        executor.wait(1.0)
+    os.kill(first.metrics["pid"], signal.SIGKILL)
+    assert gone(first.metrics["pid"])
+    deadline = time.monotonic() + 60
+    while not (executor._pool and executor._pool[0].dead) and executor.capacity:  # the driver hears of it
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    executor.start(TrialSpec(2, {}, "score"), until=None)
+    second = wait(executor)
+    assert isinstance(second, Reported)
+    assert second.number == 2
+    executor.close()
+
+
+CLINGING = """
+import time
+
+def train(config, trial):
+    for step in trial.steps():
+        try:
+            yield {"score": 1.0}
+        finally:
+            if config.get("clings"):
+                time.sleep(3600)
+"""
+
+
+def test_a_worker_that_does_not_end_an_abandoned_trial_is_replaced(
+    ray_executors: Callable[..., RayExecutor], tmp_path: Path
+) -> None:
+    (tmp_path / "clinging.py").write_text(CLINGING)
+    executor = ray_executors(TrainableRef("clinging.py:train", str(tmp_path)), workers=1, patience=1.0)
+    executor.open()
+    executor.start(TrialSpec(1, {"clings": True}, "score", max_steps=2), until=1)
+    assert isinstance(wait(executor), Reported)
+    executor.abandon(1)
+    executor.start(TrialSpec(2, {}, "score", max_steps=2), until=1)
+    assert executor.waiting(2)
+    displaced = wait(executor)
+    assert isinstance(displaced, Failed)
+    assert (displaced.number, displaced.cause) == (2, Cause.DISPLACED)
+    while executor.capacity == 0:
+        assert not executor.wait(1.0)
+    executor.start(TrialSpec(2, {}, "score", max_steps=2), until=1)
+    assert isinstance(wait(executor), Reported)
+    executor.close()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from assay.cluster.virtual_executor import Fault, VirtualExecutor
+from assay.cluster.wish import Wish
 from assay.search import EventKind, Phase, Report, State
-from assay.trainables import Cause, TrialSpec
+from assay.trainables import Cause, Event, Failed, Reported, TrialSpec
 
 from .worlds import Crash, World, first_step, rising
 
@@ -253,3 +254,51 @@ def test_replicates_that_run_out_of_memory_run_once_more(world: Callable[..., Wo
     small.drive(VirtualExecutor(rising, 3, crash=fails(Cause.MEMORY, 1, trial=5)), phases=True)
     assert {trial.state for trial in small.phase(Phase.REPLICATE)} == {State.COMPLETE}
     assert alone(small, 5) == [False, True]
+
+
+@pytest.mark.parametrize("scheduler", ["none", "asha"])
+def test_what_waits_to_run_alone_ends_with_a_search_that_is_stopped(
+    world: Callable[..., World], scheduler: str
+) -> None:
+    small = world(budget={"trials": 9}, scheduler=scheduler)
+    small.wish = lambda now: Wish.STOP if ("pending", 1) in small.order else Wish.NONE
+    executor = VirtualExecutor(rising, 3, crash=fails(Cause.MEMORY, 1, trial=1))
+    small.drive(executor, phases=True)
+    assert small.ended is None
+    assert small.trials[1].state is State.STOPPED
+    assert small.phase(Phase.REPLICATE)
+    assert all(trial.state.over for trial in small.trials)
+
+
+def test_a_trial_that_is_displaced_pays_nothing(world: Callable[..., World]) -> None:
+    small = world(budget={"trials": 3}, cluster={"retry": {"lost": 0, "trials": 0}})
+    small.simulate(crash=lambda spec, step: Cause.DISPLACED if spec.number == 1 and spec.attempt < 6 else None)
+    assert small.states == [State.COMPLETE] * 3
+    assert small.trials[1].attempts == 6
+    assert all(step.recorded == step.made for step in small.repeated())
+
+
+def test_a_paused_trial_whose_worker_is_lost_at_once_is_not_promoted(world: Callable[..., World]) -> None:
+    """In a shared process its report and the loss may come together."""
+    sections: dict[str, Any] = {"scheduler": {"type": "promotion_asha", "eta": 2}, "budget": {"trials": 6}}
+    undisturbed, small = world(name="undisturbed", **sections), world(name="small", **sections)
+    undisturbed.simulate()
+    executor = Unlucky(rising, 1)
+    small.drive(executor)
+    assert executor.struck
+    assert [trial.last_step for trial in small.trials] == [trial.last_step for trial in undisturbed.trials]
+    assert small.trials[2].state is State.STOPPED
+
+
+class Unlucky(VirtualExecutor):
+    """The worker of trial 2 is lost together with its first report."""
+
+    struck = False
+
+    def wait(self, timeout: float) -> Sequence[Event]:
+        events = super().wait(timeout)
+        if self.struck or not any(isinstance(event, Reported) and event.number == 2 for event in events):
+            return events
+        self.struck = True
+        self.kill(2)
+        return [*events, Failed(2, Cause.WORKER_LOST, "died")]

@@ -44,6 +44,17 @@ def test_a_trial_that_never_reports_is_killed_and_its_place_used_again(
     assert executor.clock() < 50
 
 
+@pytest.mark.parametrize("limit", ["report", "trial"])
+def test_waiting_for_a_worker_or_a_turn_takes_none_of_a_trials_time(
+    world: Callable[..., World], monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    monkeypatch.setattr(VirtualExecutor, "waiting", lambda self, number: self.clock() < 20.0)
+    small = world(budget={"trials": 1}, cluster={"timeouts": {limit: "3s"}})
+    executor = small.simulate(hanging({0}))
+    assert small.states == [State.FAILED]
+    assert 22 <= executor.clock() <= 25
+
+
 def test_it_is_recorded_as_failed_before_it_is_killed(world: Callable[..., World]) -> None:
     small = world(budget={"trials": 2}, cluster={"timeouts": {"report": "10s"}})
     small.crash_at = ("kill", 1)

@@ -213,7 +213,7 @@ def test_a_process_whose_folder_is_gone_runs_no_further_trial(tmp_path: Path, mo
     shutil.rmtree(folder)
     (event,) = worker.start(SPEC, None)
     assert isinstance(event, Failed)
-    assert event.cause is Cause.WORKER_LOST
+    assert event.cause is Cause.DISPLACED
     assert event.reason.startswith("the worker's folder is gone: ")
 
 
@@ -229,7 +229,7 @@ def test_a_process_with_gpu_memory_left_behind_runs_no_further_trial(
     first = worker.start(replace(SPEC, number=1), until=1)[0]
     assert isinstance(first, Reported if fit else Failed)
     if isinstance(first, Failed):
-        assert first.cause is Cause.WORKER_LOST
+        assert first.cause is Cause.DISPLACED
         assert first.reason == f"an earlier trial left {left} MiB of GPU memory behind"
 
 
@@ -294,3 +294,20 @@ def test_a_quiet_trial_leaves_no_file(tmp_path: Path) -> None:
     worker.start(replace(SPEC, folder=str(tmp_path / "trial")), until=1)
     assert kinds(worker.stop(0)) == [Finished]
     assert not (tmp_path / "trial").exists()
+
+
+def test_words_that_cannot_be_kept_cost_no_trial(tmp_path: Path) -> None:
+    def talks(config: dict[str, Any], trial: Any) -> Any:
+        print("before")
+        yield {"score": 1.0}
+        print("after")
+
+    (tmp_path / "file").touch()
+    worker = hosting(talks)
+    events = ended(worker, 0, worker.start(replace(SPEC, folder=str(tmp_path / "file" / "trial")), None))
+    assert kinds(events) == [Reported, Finished]
+
+
+def test_a_trial_that_asked_for_no_gpu_sees_none() -> None:
+    Worker(TrainableRef("", "", as_generator), blind=True)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == ""

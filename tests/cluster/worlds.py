@@ -124,6 +124,9 @@ class ScriptedExecutor:
         self._note("kill", number)
         del self._left[number]
 
+    def waiting(self, number: int) -> bool:
+        return False
+
     def wait(self, timeout: float) -> Sequence[Answer]:
         if not self._due or self._due[0][0] > self.clock.now + timeout:
             self.clock.now += timeout
@@ -385,6 +388,9 @@ class Witness:
             assert self._ledger.trial(self._record, number).state is not State.RUNNING
         del self._specs[number]
         self._executor.kill(number)
+
+    def waiting(self, number: int) -> bool:
+        return self._executor.waiting(number)
 
     def wait(self, timeout: float) -> Sequence[Answer]:
         self._watch("wait", -1)

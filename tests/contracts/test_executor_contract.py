@@ -216,10 +216,30 @@ def test_as_many_trials_as_places(executor: Executor) -> None:
     give_back(executor, second, third)
 
 
-def test_waiting_without_trials_answers_at_once(executor: Executor) -> None:
-    began = time.monotonic()
-    assert executor.wait(30) == []
-    assert time.monotonic() - began < 5
+@real
+def test_waiting_without_trials_takes_its_time(executor: Executor) -> None:
+    """Who has nothing to do but to wait for the searcher must not turn in a circle."""
+    took = []
+    for _ in range(20):  # the first may hear of workers that come and go
+        began = time.monotonic()
+        assert executor.wait(0.1) == []
+        took.append(time.monotonic() - began)
+    assert 0.1 <= took[-1] < 5
+
+
+@with_slots
+def test_a_trial_waits_for_its_turn_in_a_shared_process(executor: Executor) -> None:
+    hanging, other = spec("hangs"), spec()
+    begun(executor, hanging, other)
+    assert not executor.waiting(hanging.number)
+    executor.resume(hanging.number, until=2)
+    executor.resume(other.number, until=2)
+    assert executor.wait(0.1) == []
+    assert not executor.waiting(hanging.number)
+    assert executor.waiting(other.number)
+    executor.kill(hanging.number)
+    assert failure(*heard(executor, other)).cause is Cause.DISPLACED
+    assert_all_places_are_free(executor)
 
 
 @real
@@ -348,7 +368,7 @@ def test_a_kill_in_a_shared_process_loses_the_others(executor: Executor, waits: 
         executor.resume(other.number, until=2)
     executor.kill(killed.number)
     (events,) = heard(executor, other)
-    assert (failure(events).cause, failure(events).reason) == (Cause.WORKER_LOST, "its worker had to be replaced")
+    assert (failure(events).cause, failure(events).reason) == (Cause.DISPLACED, "its worker had to be replaced")
 
 
 @with_slots
@@ -362,7 +382,7 @@ def test_a_trial_that_is_lost_with_another_may_be_told_to_go_on_or_to_end(execut
     else:
         executor.stop(other.number)
     (events,) = heard(executor, other)
-    assert failure(events).cause is Cause.WORKER_LOST
+    assert failure(events).cause is Cause.DISPLACED
 
 
 @with_slots

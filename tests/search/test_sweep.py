@@ -394,7 +394,7 @@ def test_names(name: str) -> None:
 )
 def test_a_wrong_name_comes_with_a_right_one(name: str, proposed: str) -> None:
     (problem,) = problems(name=name)
-    assert problem.endswith(f"use a-z, 0-9, dot, dash and underscore, e.g. {proposed!r}")
+    assert problem.endswith(f"use up to 63 of a-z, 0-9, dot, dash and underscore, e.g. {proposed!r}")
 
 
 def test_a_name_that_is_too_long_comes_with_a_shorter_one() -> None:

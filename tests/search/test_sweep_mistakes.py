@@ -102,7 +102,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (
         "name upper",
         replaced("name: hello", "name: My Sweep"),
-        ["1:1: name: 'My Sweep' is not a name: use a-z, 0-9, dot, dash and underscore, e.g. 'my-sweep'"],
+        ["1:1: name: 'My Sweep' is not a name: use up to 63 of a-z, 0-9, dot, dash and underscore, e.g. 'my-sweep'"],
     ),
     (
         "objectives mapping",

@@ -8,6 +8,7 @@ import queue
 import random
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 import torch
 
 from assay.spaces import TrainableError
-from assay.trainables import Cause, Failed, Finished, Reported, Session, TrialHandle, TrialSpec, session
+from assay.trainables import Cause, Failed, Finished, Reported, Session, TrialHandle, TrialSpec
 
 SPEC = TrialSpec(3, {"lr": 0.1}, metric="loss")
 
@@ -210,8 +211,7 @@ def test_a_function_that_swallows_everything_may_end_by_itself() -> None:
     assert isinstance(running.stop(), Finished)
 
 
-def test_a_function_that_does_not_return_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "_STOP_TIMEOUT", 0.02)
+def test_a_function_that_does_not_return_is_stuck() -> None:
     release = threading.Event()
 
     def train(config: dict[str, Any], trial: TrialHandle) -> None:
@@ -220,13 +220,13 @@ def test_a_function_that_does_not_return_is_stuck(monkeypatch: pytest.MonkeyPatc
         finally:
             release.wait()
 
-    running = Session(train, SPEC)
+    running = Session(train, replace(SPEC, stop_timeout=0.02))
     running.advance()
     event = running.stop()
     release.set()
     assert isinstance(event, Failed)
     assert event.cause is Cause.STUCK
-    assert "did not return within 0 s after trial.report() told it to stop" in event.reason
+    assert "did not return within 0.02 s after trial.report() told it to stop" in event.reason
 
 
 def test_queue_empty_of_the_user_is_not_taken_for_a_timeout() -> None:
