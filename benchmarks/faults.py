@@ -258,9 +258,8 @@ class Round:
     def _strike(self, fault: str) -> None:
         self.faults.append(fault)
         if fault == "worker":
-            workers = self.cluster.workers()
-            if workers:
-                kill_all([self.random.choice(workers)])
+            wait_until(lambda: bool(self.cluster.workers()), "a worker", self._said)
+            kill_all([self.random.choice(self.cluster.workers())])
         elif fault == "node":
             name = self.random.choice(["node 1", "node 2"])
             self.cluster.kill(name)
