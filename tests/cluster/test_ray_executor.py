@@ -17,7 +17,7 @@ from assay.cluster.phases import search_plan
 from assay.search import Ledger, State, Sweep
 from assay.search.sweep import ResourcesSection
 from assay.spaces import ClusterError
-from assay.trainables import Cause, Event, Failed, Reported, TrainableRef, TrialSpec
+from assay.trainables import Cause, Event, Failed, Finished, Reported, TrainableRef, TrialSpec
 
 pytestmark = pytest.mark.ray
 
@@ -173,18 +173,18 @@ def test_a_worker_that_died_while_it_had_nothing_to_do_costs_no_trial(
     )
     executor = ray_executors(TrainableRef("telling.py:train", str(tmp_path)), workers=1)
     executor.open()
-    executor.start(TrialSpec(1, {}, "score"), until=None)
+    executor.start(TrialSpec(1, {}, "score", max_steps=2), until=1)
     first = wait(executor)
     assert isinstance(first, Reported)
-    while executor._hosts:
-        executor.wait(1.0)
+    executor.stop(1)
+    assert isinstance(wait(executor), Finished)
     os.kill(first.metrics["pid"], signal.SIGKILL)
     assert gone(first.metrics["pid"])
     deadline = time.monotonic() + 60
     while not (executor._pool and executor._pool[0].dead) and executor.capacity:  # the driver hears of it
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    executor.start(TrialSpec(2, {}, "score"), until=None)
+    executor.start(TrialSpec(2, {}, "score", max_steps=2), until=1)
     second = wait(executor)
     assert isinstance(second, Reported)
     assert second.number == 2
