@@ -164,9 +164,11 @@ def resume(
         SweepError: when its training function cannot be found by name.
         SweepExistsError: when another process is running it.
     """
+    observer = observer or Silent()
     ledger = where.ledger()
     record = ledger.sweep(name)
     if record.state == "finished":
+        observer.message(f"sweep {record.name!r} is finished: there is nothing to go on with")
         return _reported(Results(ledger, record))
     if function is None and not record.sweep.trainable:
         raise SweepError(
@@ -176,7 +178,6 @@ def resume(
         refuse_to_try_again(record)
     trainable = TrainableRef(record.sweep.trainable or "", directory or record.directory, function)
     trainable.check()
-    observer = observer or Silent()
     executor = where.executor(record.sweep, trainable)
     with _locked(ledger, record.name), _opened(executor, observer) as switch:
         if record.state == "failed":

@@ -121,5 +121,5 @@ class _Remover:
             root, places = job
             try:
                 CheckpointStore(root).remove(places)
-            except CheckpointError:  # it costs space, not results
+            except (CheckpointError, OSError):  # it costs space, not results
                 continue
