@@ -284,7 +284,7 @@ def in_order(trials: Iterable[Trial], events: Iterable[Event]) -> list[_Happened
     for trial in known.values():
         found.append(_Happened(trial.asked, 0, "ask", trial))
         found.append(_Happened(trial.started, 1, "add", trial))
-        if trial.number not in ran and (trial.reports or trial.ended is not None):  # recorded by others
+        if trial.number not in ran and trial.reports:  # recorded by others
             found.append(_Happened(trial.started, 2, "run", trial, noted=False))
         found += [_Happened(report.order, 3, "report", trial, report=report) for report in trial.reports]
         found += [_Happened(segment.order, 3, "change", trial, segment=segment) for segment in trial.segments[1:]]

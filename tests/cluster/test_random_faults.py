@@ -1,4 +1,5 @@
-"""A thousand sweeps under random faults, in simulated time: lost workers and nodes, failures, pauses, dying drivers.
+"""A thousand sweeps under random faults, in simulated time: lost workers and nodes, failures, hanging trials, pauses,
+stops, dying drivers.
 
 ``ASSAY_STORMS=100000`` makes it more of them.
 """
@@ -44,7 +45,7 @@ _SCHEDULERS: list[Any] = [
     {"type": "pbt", "interval": 2},
     {"type": "pbt", "interval": 3, "synchronous": True},
 ]
-_CAUSES = [Cause.EXCEPTION, Cause.MEMORY, Cause.METRIC, Cause.WORKER_LOST]
+_CAUSES = [Cause.EXCEPTION, Cause.MEMORY, Cause.METRIC, Cause.WORKER_LOST, Cause.DISPLACED]
 
 
 class Cluster(VirtualExecutor):
@@ -93,7 +94,10 @@ class Storm:
             fidelity={"max": _LENGTH},
             budget={"trials": _TRIALS},
             leaderboard={"top": 1, "seeds": 2},
-            cluster={"retry": {"trials": int(self.rng.integers(0, 3)), "lost": int(self.rng.integers(1, 9))}},
+            cluster={
+                "retry": {"trials": int(self.rng.integers(0, 3)), "lost": int(self.rng.integers(1, 9))},
+                "timeouts": {"report": "20s"},
+            },
             checkpoints={"every": self.every},
         )
         self.record = ledger.create_sweep(self.sweep, ".")
@@ -119,13 +123,19 @@ class Storm:
 
     def curve(self, spec: TrialSpec, step: int) -> tuple[dict[str, float], float]:
         noise = np.random.default_rng([self.sweep.seed, spec.number, spec.segment, step, 1])
-        return {"score": spec.config["x"] * step + noise.normal()}, float(noise.uniform(0.5, 2))
+        hangs = self.fails and noise.random() < self.fails / 2
+        seconds = np.inf if hangs else float(noise.uniform(0.5, 2))
+        return {"score": spec.config["x"] * step + noise.normal()}, seconds
 
     def crash(self, spec: TrialSpec, step: int) -> Cause | None:
         return _CAUSES[self.rng.integers(len(_CAUSES))] if self.fails and self.rng.random() < self.fails else None
 
-    def drive(self, *, last: bool) -> bool:
-        """One driver until it ends, is paused or dies; whether the sweep is done."""
+    def drive(self, *, last: bool, stop: float = np.inf) -> bool:
+        """One driver until it ends, is paused or dies; whether the sweep is done.
+
+        Args:
+            stop: when it is told to finish with what it has.
+        """
         pause = np.inf if last or self.rng.random() < 0.5 else float(self.rng.uniform(0, 30))
         self.until_crash = -1 if last or pause < np.inf else int(self.rng.integers(1, 250))
         executor = Cluster(
@@ -144,7 +154,9 @@ class Storm:
             self.record,
             Witness(executor, self.ledger, self.record, self.watch, strict=self.whole),
             clock=executor.clock,
-            wish=lambda: Wish.PAUSE if executor.clock() > pause else Wish.NONE,
+            wish=lambda: (
+                Wish.PAUSE if executor.clock() > pause else Wish.STOP if executor.clock() > stop else Wish.NONE
+            ),
             observer=Notes(),
         )
         try:
@@ -187,6 +199,22 @@ def test_nothing_is_lost_doubled_or_decided_otherwise(
             assert_ended_as_decided(storm.sweep.scheduler.type, search, leftover)
             assert_in_order(trials, events)
             assert_little_is_repeated(storm, trials, events)
+            made = search_plan(storm.sweep).repeat(search, events, ask_from=0)
+            assert [step for step in made if step.recorded != step.made] == []
+
+
+@pytest.mark.parametrize("batch", range(0, _STORMS // 10, _BATCH))
+def test_a_stop_at_any_instant_finishes_the_sweep(batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RandomOptions, "build", lambda self, space, objective, seed, rungs=(): Historian(space))
+    with closing(FragileLedger(tmp_path)) as ledger:
+        for seed in range(batch, batch + _BATCH):
+            storm = Storm(ledger, seed)
+            storm.whole, storm.fails = True, 0.05
+            assert storm.drive(last=True, stop=float(storm.rng.uniform(0, 30)))
+            trials, events = storm.known()
+            assert all(trial.state.over for trial in trials)
+            assert_in_order(trials, events)
+            search = [trial for trial in trials if trial.phase is Phase.SEARCH]
             made = search_plan(storm.sweep).repeat(search, events, ask_from=0)
             assert [step for step in made if step.recorded != step.made] == []
 
