@@ -24,7 +24,7 @@ from ..search import (
     Trial,
 )
 from ..search.journal import Event as JournalEvent
-from ..search.store import TRIALS
+from ..search.store import trial_folder
 from ..trainables import OTHER_DATA, Cause, Event, Failed, Finished, Reported, TrialSpec
 from .executor import Executor
 from .files import write_predictions
@@ -82,7 +82,6 @@ class Controller:
         self._objective = record.sweep.objective
         self._fidelity = record.sweep.granted
         self._retention = Retention(record, ledger.store, checkpoints, deletes=not lazy)
-        self._folders = str(ledger.store / record.name / TRIALS)
         trials = ledger.trials(record)
         self._next_number = 1 + max((trial.number for trial in trials), default=-1)
         last = max((_last_order(trial) for trial in trials), default=-1)
@@ -283,26 +282,9 @@ class Controller:
         return origin.last_step if origin.state is State.STOPPED else None
 
     def _spec(self, trial: OpenTrial) -> TrialSpec:
-        checkpoints = self._sweep.checkpoints
-        return TrialSpec(
-            number=trial.number,
-            config=trial.config.nested(),
-            metric=self._metric,
-            seed=trial.seed,
-            split_id=trial.split,
-            data_seed=self._sweep.seed,
-            data_id=self._data_id,
-            open_test=trial.phase is Phase.TEST,
-            max_steps=trial.length if self._fidelity else None,
-            restore=trial.restore,
-            must_restore=trial.must_restore,
-            segment=trial.segment,
-            attempt=trial.attempts,
-            checkpoints=self._retention.root(trial.number) if checkpoints.every else None,
-            save_every=checkpoints.every or 1,
-            folder=f"{self._folders}/{trial.number:05d}",
-            stop_timeout=self._sweep.cluster.timeouts.stop,
-        )
+        folder = str(trial_folder(self._ledger.store, self._record.name, trial.number))
+        checkpoints = self._retention.root(trial.number)
+        return trial.spec(self._sweep, data_id=self._data_id, checkpoints=checkpoints, folder=folder)
 
     def _until(self, trial: OpenTrial) -> int | None:
         """The report at which the trial has to wait for a decision."""

@@ -179,7 +179,7 @@ def resume(
     trainable = TrainableRef(record.sweep.trainable or "", directory or record.directory, function)
     trainable.check()
     executor = where.executor(record.sweep, trainable)
-    with _locked(ledger, record.name), _opened(executor, observer) as switch:
+    with _taken_over(ledger, record.name), _opened(executor, observer) as switch:
         if record.state == "failed":
             reopen(ledger, record, [trial for trial in ledger.trials(record) if trial.state is State.FAILED])
         return _run(ledger, record, executor, switch, observer, where.again(record.sweep))
@@ -201,7 +201,7 @@ def extend(sweep: Sweep, trainable: TrainableRef, where: Where, observer: Observ
         refuse_other_fidelity(record.sweep, sweep)
     observer = observer or Silent()
     executor = where.executor(sweep, trainable)
-    with _locked(ledger, sweep.name), _opened(executor, observer) as switch:
+    with _taken_over(ledger, sweep.name), _opened(executor, observer) as switch:
         record, what = extend_sweep(ledger, record, sweep)
         if what:
             observer.message(what)
@@ -282,8 +282,14 @@ def _locked(ledger: Ledger, name: str) -> Iterator[None]:
     lock = ledger.lock(name)
     lock.acquire(name)
     try:
-        if name in {record.name for record in ledger.sweeps()}:
-            ledger.wish(name, Wish.NONE)  # what is wished from here on is for this driver
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def _taken_over(ledger: Ledger, name: str) -> Iterator[None]:
+    """The lock of a sweep that is recorded; what is wished from here on is for this driver."""
+    with _locked(ledger, name):
+        ledger.wish(name, Wish.NONE)
+        yield

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..search import Phase, Report, Saved, Segment, State, Trial
+from ..search import Phase, Report, Saved, Segment, State, Sweep, Trial
 from ..spaces import Config
+from ..trainables import TrialSpec
 
 
 @dataclass(eq=False)
@@ -94,6 +95,34 @@ class OpenTrial:
             data_id=self.data_id,
             segments=tuple(self.segments),
             reports=tuple(self.reports),
+        )
+
+    def spec(self, sweep: Sweep, *, data_id: str, checkpoints: str, folder: str) -> TrialSpec:
+        """What its present attempt runs.
+
+        Args:
+            data_id: of the sweep's data, when it is known.
+            checkpoints, folder: of this trial; the first counts when the sweep keeps any.
+        """
+        every = sweep.checkpoints.every
+        return TrialSpec(
+            number=self.number,
+            config=self.config.nested(),
+            metric=sweep.objective.metric,
+            seed=self.seed,
+            split_id=self.split,
+            data_seed=sweep.seed,
+            data_id=data_id,
+            open_test=self.phase is Phase.TEST,
+            max_steps=self.length if sweep.granted else None,
+            restore=self.restore,
+            must_restore=self.must_restore,
+            segment=self.segment,
+            attempt=self.attempts,
+            checkpoints=checkpoints if every else None,
+            save_every=every or 1,
+            folder=folder,
+            stop_timeout=sweep.cluster.timeouts.stop,
         )
 
     def note(self, report: Report) -> None:

@@ -21,12 +21,6 @@ from .worker_group import WorkerGroup
 _PLACEMENT_SECONDS = 120.0  # for the first worker, or for a new one when all are lost
 _GRACE_SECONDS = 10.0  # for the others at the start; later ones join when they are placed
 _MOST_FAILED_STARTS = 5
-_UNFIT = (
-    Cause.WORKER_LOST,
-    Cause.DISPLACED,
-    Cause.STUCK,
-    Cause.MEMORY,
-)  # a process that ended so runs no further trial
 
 
 @dataclass(frozen=True)
@@ -225,7 +219,7 @@ class RayExecutor:
         if not isinstance(last, Reported):
             self._hosts.pop(last.number, None)
             worker.trials.discard(last.number)
-        if isinstance(last, Failed) and (worker.together or last.cause in _UNFIT):
+        if isinstance(last, Failed) and (worker.together or last.cause.unfit):
             self._dismiss(worker)
             return [*events, *self._bereaved()]
         return events

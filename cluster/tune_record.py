@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ..search import Artifact, Decision, EventKind, Ledger, Phase, Report, Saved, State, SweepRecord, Trial
 from ..search.journal import Event as JournalEvent
-from ..search.store import TRIALS
+from ..search.store import trial_folder
 from ..spaces import Config
 from ..trainables import OTHER_DATA, Failed, Finished, Reported, TrialSpec
 from .extend import next_order
@@ -56,7 +56,6 @@ class TuneRecord:
         self._observer = observer
         self._metric = record.sweep.objective.metric
         self._fidelity = record.sweep.granted
-        self._folders = str(ledger.store / record.name / TRIALS)
         self._journal = ledger.journal(record)
         self._retention = Retention(record, ledger.store, checkpoints)
         everything = ledger.trials(record)
@@ -134,26 +133,11 @@ class TuneRecord:
 
     def spec(self, number: int) -> tuple[TrialSpec, int]:
         """What the next attempt at a trial runs, and the last report that is recorded."""
-        trial, checkpoints = self._open[number], self._sweep.checkpoints
-        spec = TrialSpec(
-            number=number,
-            config=trial.config.nested(),
-            metric=self._metric,
-            seed=trial.seed,
-            split_id=trial.split,
-            data_seed=self._sweep.seed,
-            data_id=self._data_id,
-            max_steps=trial.length,
-            restore=trial.restore,
-            must_restore=trial.must_restore,
-            segment=trial.segment,
-            attempt=trial.attempts + 1,
-            checkpoints=self._retention.root(number) if checkpoints.every else None,
-            save_every=checkpoints.every or 1,
-            folder=f"{self._folders}/{number:05d}",
-            stop_timeout=self._sweep.cluster.timeouts.stop,
-        )
-        return spec, trial.last_step
+        trial = self._open[number]
+        folder = str(trial_folder(self._ledger.store, self._record.name, number))
+        checkpoints = self._retention.root(number)
+        spec = trial.spec(self._sweep, data_id=self._data_id, checkpoints=checkpoints, folder=folder)
+        return replace(spec, attempt=trial.attempts + 1), trial.last_step
 
     def runs(self, number: int) -> None:
         """A trial was given a place."""

@@ -28,13 +28,6 @@ EVENTS = "assay_events"
 SEGMENT = "assay_segment"
 """In a result: the trial's segment that made it."""
 
-_UNFIT = (
-    Cause.WORKER_LOST,
-    Cause.DISPLACED,
-    Cause.STUCK,
-    Cause.MEMORY,
-)  # a process that ended so runs no further trial
-
 
 class TrialFailed(Exception):
     """A trial failed in a way that its process does not survive: Ray Tune starts another one."""
@@ -75,7 +68,7 @@ class TuneTrial(Trainable):  # type: ignore[misc]  # Ray has no types
             raise TrialFailed(Cause.DISPLACED, self._unfit, "")
         events = [self._checked(self._next())]
         event = events[0]
-        if isinstance(event, Failed) and event.cause in _UNFIT:
+        if isinstance(event, Failed) and event.cause.unfit:
             raise TrialFailed(event.cause, event.reason, event.detail)
         if isinstance(event, Reported):
             value = event.metrics[self._spec.metric]
@@ -132,7 +125,7 @@ class TuneTrial(Trainable):  # type: ignore[misc]  # Ray has no types
         if isinstance(event, Reported):
             self._runs = False
             (event,) = self._worker.stop(self._spec.number)
-        if isinstance(event, Failed) and event.cause in _UNFIT:
+        if isinstance(event, Failed) and event.cause.unfit:
             self._unfit = event.reason
         return event
 

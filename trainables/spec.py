@@ -112,6 +112,11 @@ class Cause(StrEnum):
     DISPLACED = "displaced"
     """Its process had to be replaced, through no fault of this trial."""
 
+    @property
+    def unfit(self) -> bool:
+        """Whether a process in which a trial ended so runs no further one."""
+        return self in (Cause.WORKER_LOST, Cause.DISPLACED, Cause.STUCK, Cause.MEMORY)
+
 
 @dataclass(frozen=True)
 class Failed:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,14 @@ import pytest
 
 from assay.cluster import Controller, PhaseRunner
 from assay.cluster.phases import search_plan
-from assay.cluster.virtual_executor import Fault, VirtualExecutor
+from assay.cluster.virtual_executor import Fault
 from assay.cluster.wish import Wish
 from assay.search import Decision, Event, EventKind, Phase, State, Trial
 from assay.search.random_search import RandomOptions
 from assay.spaces import NoResultError, SweepInterrupted
 from assay.trainables import Cause, Reported, TrialSpec
-from assay.trainables import Event as Answer
 
+from .sparing import SparingExecutor
 from .worlds import Crash, FragileLedger, Historian, Notes, Witness, make_sweep
 
 _STORMS = int(os.environ.get("ASSAY_STORMS", "1000"))
@@ -48,36 +47,20 @@ _SCHEDULERS: list[Any] = [
 _CAUSES = [Cause.EXCEPTION, Cause.MEMORY, Cause.METRIC, Cause.WORKER_LOST, Cause.DISPLACED]
 
 
-class Cluster(VirtualExecutor):
-    """Keeps a checkpoint every so many steps, and where a decision is due; counts what was trained.
+class Cluster(SparingExecutor):
+    """Counts what was trained.
 
     Attributes:
         trained: steps by trial.
     """
 
     def __init__(self, every: int, trained: Counter[int], *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._every = every
+        super().__init__(every, _LENGTH, *args, **options)
         self._trained = trained
-        self._until: dict[int, int | None] = {}
 
-    def start(self, spec: TrialSpec, until: int | None) -> None:
-        self._until[spec.number] = until
-        super().start(spec, until)
-
-    def resume(self, number: int, until: int | None) -> None:
-        self._until[number] = until
-        super().resume(number, until)
-
-    def wait(self, timeout: float) -> Sequence[Answer]:
-        return [self._seen(event) for event in super().wait(timeout)]
-
-    def _seen(self, event: Answer) -> Answer:
-        if not isinstance(event, Reported):
-            return event
+    def _reported(self, event: Reported) -> Reported:
         self._trained[event.number] += 1
-        kept = event.step % self._every == 0 or event.step in (self._until[event.number], _LENGTH)
-        return event if kept else replace(event, checkpoint=None)
+        return super()._reported(event)
 
 
 class Storm:

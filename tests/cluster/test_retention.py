@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -20,10 +19,10 @@ from assay.cluster.open_trial import OpenTrial
 from assay.cluster.virtual_executor import Fault, VirtualExecutor
 from assay.cluster.wish import Wish
 from assay.search import Ledger, Phase, State, Trial
-from assay.trainables import Event as Answer
 from assay.trainables import Reported, TrialHandle, TrialSpec
 from assay.trainables.checkpoints import CheckpointStore
 
+from .sparing import SparingExecutor
 from .worlds import World, make_sweep, rising
 
 SCHEDULERS = {
@@ -36,39 +35,23 @@ SCHEDULERS = {
 }
 
 
-class Storing(VirtualExecutor):
-    """Keeps checkpoints where ``store`` says.
-
-    Args:
-        every: steps between them; there is one where a decision is due, too, and at the end, after step 8.
-    """
+class Storing(SparingExecutor):
+    """Keeps checkpoints of runs of 8 steps where ``store`` says."""
 
     def __init__(self, store: set[str], every: int, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+        super().__init__(every, 8, *args, **options)
         self._store = store
-        self._every = every
-        self._until: dict[int, int | None] = {}
 
     def start(self, spec: TrialSpec, until: int | None) -> None:
         for _, place in spec.restore[:1]:
             assert place in self._store, "it was deleted"
-        self._until[spec.number] = until
         super().start(spec, until)
 
-    def resume(self, number: int, until: int | None) -> None:
-        self._until[number] = until
-        super().resume(number, until)
-
-    def wait(self, timeout: float) -> Sequence[Answer]:
-        return [self._saved(event) for event in super().wait(timeout)]
-
-    def _saved(self, event: Answer) -> Answer:
-        if not isinstance(event, Reported) or event.checkpoint is None:
-            return event
-        if event.step % self._every and event.step not in (self._until[event.number], 8):
-            return replace(event, checkpoint=None)
-        self._store.add(event.checkpoint)
-        return event
+    def _reported(self, event: Reported) -> Reported:
+        reported = super()._reported(event)
+        if reported.checkpoint is not None:
+            self._store.add(reported.checkpoint)
+        return reported
 
 
 class Keeping(World):

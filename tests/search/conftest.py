@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from assay.search import Ledger, SweepRecord
+from assay.search import Ledger, SweepRecord, read_sweep
+from assay.spaces import SweepError
 
 from ..postgres import PostgresServer
 from .samples import sweep
@@ -49,3 +50,17 @@ def ledger(new_store: Callable[[Path], str], tmp_path: Path) -> Iterator[Ledger]
 @pytest.fixture
 def record(ledger: Ledger) -> SweepRecord:
     return ledger.create_sweep(sweep(), "/home/me")
+
+
+@pytest.fixture
+def mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
+    """The lines with which a sweep file is refused, without its name."""
+
+    def refused(text: str) -> list[str]:
+        monkeypatch.chdir(tmp_path)
+        Path("s.yaml").write_text(text)
+        with pytest.raises(SweepError) as caught:
+            read_sweep("s.yaml")
+        return [line.removeprefix("s.yaml:") for line in str(caught.value).splitlines()]
+
+    return refused
