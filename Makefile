@@ -9,12 +9,12 @@ READY := $(VENV)/.ready
 DEMO := demo-results
 
 .DEFAULT_GOAL := help
-.PHONY: help postgres setup demo test lint types unit format build clean
+.PHONY: help postgres editor setup demo test lint types unit format build clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
 
-setup: $(READY) postgres  ## make the environment (.venv), about 90 seconds
+setup: $(READY) postgres editor  ## make the environment (.venv), about 90 seconds
 
 # torch first, so that no other package brings in a different build of it.
 $(READY): pyproject.toml constraints.txt
@@ -34,6 +34,16 @@ postgres:
 	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql >/dev/null; } || \
 	  echo "no PostgreSQL server: the tests that need one are skipped"
 
+# The server that editors ask about YAML, for one test; it is skipped where there is no node.
+YAML_SERVER := tests/editor/node_modules/.package-lock.json
+
+editor:
+	@! command -v npm >/dev/null || $(MAKE) -s $(YAML_SERVER)
+
+$(YAML_SERVER): tests/editor/package.json tests/editor/package-lock.json
+	@npm ci --prefix tests/editor --no-audit --no-fund --ignore-scripts --loglevel error && touch $@ || \
+	  echo "npm could not install the server for tests/test_editor.py"
+
 demo: $(READY)  ## a real sweep on two Ray workers, leaderboard, report, export, and training with the exported config
 	$(BIN)/assay run examples/digits.yaml --new --workers 2 --store $(DEMO)
 	$(BIN)/assay export @last --store $(DEMO) --output $(DEMO)/best
@@ -48,7 +58,7 @@ lint: $(READY)  ## ruff: rules and format
 types: $(READY)  ## mypy, strict
 	$(BIN)/mypy
 
-unit: $(READY) postgres  ## all tests, two files at a time
+unit: $(READY) postgres editor  ## all tests, two files at a time
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 format: $(READY)  ## write the format that lint wants
@@ -59,4 +69,4 @@ build: $(READY)  ## wheel and sdist in dist/
 	$(BIN)/python -m build
 
 clean:  ## remove the environment and all that was made
-	rm -rf $(VENV) .types build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)
+	rm -rf $(VENV) .types build dist tests/editor/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from ..search import Phase, State, Trial
-from ..spaces import Space
+from ..spaces import Condition, Expression, Space
 from . import text
 from .leaderboard import Leaderboard
 from .results import Results
@@ -101,9 +101,17 @@ def space_table(space: Space) -> Table:
     """One line per parameter: range, default, condition."""
     table = _table("parameter", "range", "default", "active when")
     for name, parameter in space.items():
-        condition = " and ".join(f"{c.parent} in {list(c.values)}" for c in parameter.conditions)
+        condition = " and ".join(_condition(one) for one in parameter.conditions)
         _add(table, name, parameter.describe(), text.parameter(parameter.default_value), condition)
     return table
+
+
+def _condition(condition: Condition | Expression) -> str:
+    if isinstance(condition, Expression):
+        return condition.text
+    if len(condition.values) == 1:
+        return f"{condition.parent} = {text.parameter(condition.values[0])}"
+    return f"{condition.parent} in {', '.join(map(text.parameter, condition.values))}"
 
 
 def _table(*columns: str) -> Table:

@@ -14,6 +14,8 @@ from .. import __version__
 from ..spaces.errors import AssayError
 from . import reading, running
 from .printing import note
+from .schema import schema
+from .translating import space
 
 app = typer.Typer(
     name="assay",
@@ -57,6 +59,8 @@ _READING = (
     reading.export,
     reading.replay,
     reading.import_sweep,
+    schema,
+    space,
 )
 _NAMES = {reading.list_sweeps: "list", reading.import_sweep: "import"}
 for _command in (*_RUNNING, *_READING):

@@ -123,10 +123,15 @@ def import_sweep(
 ) -> None:
     """Record the results of another tool as a finished sweep."""
     from ..analysis import Results
+    from ..cluster.launch import refuse_what_has_no_engine
+    from ..search import at_lines_of
     from ..search.imported import to_sweep
     from ..search.importing import import_results, read_results
 
     template = sweep_of(sweep) if sweep else None
+    if sweep is not None and template is not None:
+        with at_lines_of(sweep):
+            refuse_what_has_no_engine(template)
     foreign = read_results(
         kind,
         source,
@@ -174,13 +179,15 @@ def export(
     name: Name,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")] = Path("best"),
     trial: Annotated[int | None, typer.Option("--trial", help="Instead of the winner.", show_default=False)] = None,
-    format: Annotated[list[str] | None, typer.Option("--format", help="yaml, json; default both.")] = None,
+    format: Annotated[
+        list[str] | None, typer.Option("--format", help="yaml, json; default: export.formats, or both.")
+    ] = None,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the winning config for production training."""
     results = results_of(name, store)
-    bundle = results.export(output, tuple(format) if format else ("yaml", "json"), trial)
+    bundle = results.export(output, tuple(format) if format else tuple(results.sweep.export.formats), trial)
     if as_json:
         print_json({"trial": bundle.trial, "config": bundle.config, "files": [str(file) for file in bundle.files]})
     else:

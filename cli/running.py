@@ -37,6 +37,7 @@ def run(
 ) -> None:
     """Search, replicate the finalists, test them, report. Ctrl-C once stops gracefully."""
     from ..cluster.launch import start
+    from ..search import at_lines_of
     from ..search.store import near
 
     if new + resume + extend > 1:
@@ -44,10 +45,13 @@ def run(
             "--new starts another sweep, --resume goes on with the recorded one, --extend changes it: give one of them"
         )
     sweep = sweep_of(file, name, trials)
-    ref = trainable_of(sweep, file)
-    ref.check()
     where = where_of(store, workers, address, inline)
     recorded = where.recorded()
+    if not (resume and sweep.name in recorded):
+        with at_lines_of(file):
+            where.refuse(sweep)
+    ref = trainable_of(sweep, file)
+    ref.check()
     if extend:
         _extend(sweep, ref, where)
         return
@@ -107,8 +111,12 @@ def submit(
 ) -> None:
     """Run a sweep as a Ray job; the sweep file's folder is sent to the cluster."""
     from ..cluster.jobs import submit as submit_job
+    from ..cluster.launch import refuse_what_has_no_engine
+    from ..search import at_lines_of
 
     sweep = sweep_of(file, name, trials)
+    with at_lines_of(file):
+        refuse_what_has_no_engine(sweep)
     trainable_of(sweep, file).check()
     given = {"--name": name, "--trials": trials, "--workers": workers}
     options = [word for option, value in given.items() if value is not None for word in (option, str(value))]
@@ -128,13 +136,17 @@ def check(
     """Check a sweep file and its training function; show the space, the rungs and how many runs there will be."""
     from ..analysis.terminal import space_table
     from ..cluster import preview
-    from ..cluster.launch import refuse_what_cannot_run
+    from ..cluster.launch import refuse_what_cannot_run, refuse_what_does_not_fit
+    from ..search import at_lines_of
 
     sweep = sweep_of(file)
-    refuse_what_cannot_run(sweep)
+    with at_lines_of(file):
+        refuse_what_cannot_run(sweep)
     facts: dict[str, Any] = {**preview.plan_facts(sweep)}
     with redirect_stdout(sys.stderr):
         trainable = trainable_of(sweep, file).load()
+        with at_lines_of(file):
+            refuse_what_does_not_fit(sweep, trainable)
         if smoke:
             facts["smoke"] = preview.smoke(sweep, trainable)
     if as_json:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from ..analysis import Results
-from ..search import Sweep
+from ..search import Sweep, at_lines_of
 from ..spaces import SweepError
 from ..trainables import Trainable, TrainableRef
 from .display import display_for
@@ -52,6 +53,8 @@ def run(
     elif checked.trainable is None:
         raise SweepError("no training function: call assay.run(sweep, train), or name one with `trainable`")
     where = Where(store, workers, address, inline)
+    with at_lines_of(sweep) if isinstance(sweep, (str, Path)) else nullcontext():
+        where.refuse(checked)
     with display_for(Console(stderr=True, quiet=not progress)) as display:
         if resume and checked.name in where.recorded():
             return resume_sweep(checked.name, where, display, function=train, directory=directory)

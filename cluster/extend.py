@@ -11,7 +11,7 @@ from .phases import search_plan
 
 _MAY_CHANGE = {
     "description", "parameters", "searcher", "scheduler", "fidelity", "budget", "resources", "cluster",
-    "checkpoints", "leaderboard", "objectives",
+    "checkpoints", "leaderboard", "objectives", "tracking", "export",
 }  # fmt: skip
 _FIXED_LENGTH = ("hyperband", "bohb")
 _POPULATIONS = ("pbt", "pb2")

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis import Results
-from ..search import Ledger, State, Sweep, SweepRecord
+from ..search import Ledger, State, Sweep, SweepRecord, missing_engines
 from ..search.store import Place, as_words
 from ..spaces import ClusterError, NoResultError, NotFoundError, Problem, SweepError, SweepInterrupted
 from ..trainables import Trainable, TrainableRef
 from ..trainables.checkpoints import CheckpointError, CheckpointStore, is_local
+from ..trainables.typed import misfits
 from .executor import Executor
 from .extend import extend_sweep, reopen
 from .inline_executor import InlineExecutor
@@ -58,8 +59,8 @@ class Where:
         Raises:
             SweepError: see :func:`refuse_what_cannot_run`.
         """
+        self.refuse(sweep)
         address, tuned = self.address or sweep.cluster.address, sweep.engine == "tune"
-        refuse_what_cannot_run(sweep, inline=self.inline, address=address)
         if self.inline:
             return InlineExecutor(trainable, self.workers or 1)
         runs = max(sweep.budget.trials or math.inf, (sweep.leaderboard.top + 1) * sweep.leaderboard.seeds)
@@ -75,6 +76,10 @@ class Where:
             patience=sweep.cluster.timeouts.stop,
             whole=tuned and sweep.scheduler.needs_checkpoints,  # trials that wait are no trials at the same time
         )
+
+    def refuse(self, sweep: Sweep) -> None:
+        """Nothing, unless the sweep cannot run here; see :func:`refuse_what_cannot_run`."""
+        refuse_what_cannot_run(sweep, inline=self.inline, address=self.address or sweep.cluster.address)
 
     def ledger(self, *, create: bool = False) -> Ledger:
         """The ledger of the store."""
@@ -113,15 +118,44 @@ def refuse_what_cannot_run(sweep: Sweep, *, inline: bool = False, address: str |
     """Nothing, unless a sweep that is well written cannot be run.
 
     Raises:
-        SweepError: when Ray Tune is to run the search and cannot, or nobody knows where checkpoints are to go.
+        SweepError: with all that this version has no engine for, when Ray Tune is to run the search and cannot, or
+            nobody knows where checkpoints are to go.
     """
+    found = missing_engines(sweep)
     if sweep.engine == "tune":
-        refuse_what_tune_cannot(sweep, inline=inline, address=address)
+        try:
+            refuse_what_tune_cannot(sweep, inline=inline, address=address)
+        except SweepError as error:
+            found += error.problems
     if sweep.cluster.storage is not None:
         try:
             CheckpointStore(sweep.cluster.storage).check()
         except CheckpointError as error:
-            raise SweepError([Problem(("cluster", "storage"), str(error))]) from error
+            found.append(Problem(("cluster", "storage"), str(error)))
+    if found:
+        raise SweepError(found)
+
+
+def refuse_what_has_no_engine(sweep: Sweep) -> None:
+    """Nothing, unless a sweep asks for what this version cannot do.
+
+    Raises:
+        SweepError: with all of it.
+    """
+    missing = missing_engines(sweep)
+    if missing:
+        raise SweepError(missing)
+
+
+def refuse_what_does_not_fit(sweep: Sweep, trainable: Trainable | None) -> None:
+    """Nothing, unless the training function asks for settings that the sweep's parameters do not make.
+
+    Raises:
+        SweepError: with all that do not fit.
+    """
+    found = [problem.under("parameters") for problem in misfits(trainable, sweep.parameters)]
+    if found:
+        raise SweepError(found)
 
 
 def start(sweep: Sweep, trainable: TrainableRef, where: Where, observer: Observer | None = None) -> Results:
@@ -133,6 +167,7 @@ def start(sweep: Sweep, trainable: TrainableRef, where: Where, observer: Observe
         NoResultError, SweepInterrupted: see :class:`PhaseRunner`.
     """
     trainable.check()
+    refuse_what_does_not_fit(sweep, trainable.function)
     where.refuse_existing(sweep.name)
     observer = observer or Silent()
     executor = where.executor(sweep, trainable)
@@ -195,6 +230,7 @@ def extend(sweep: Sweep, trainable: TrainableRef, where: Where, observer: Observ
         TrainableError, ClusterError, NoResultError, SweepInterrupted: see :func:`start`.
     """
     trainable.check()
+    refuse_what_does_not_fit(sweep, trainable.function)
     ledger = where.ledger()
     record = ledger.sweep(sweep.name)
     if sweep.engine == "tune":

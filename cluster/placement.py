@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..search.sweep import ResourcesSection
+from ..search.section_effort import ResourcesSection
 from ..spaces import ClusterError
 
 _GIB = 2**30

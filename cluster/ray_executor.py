@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..search.sweep import ResourcesSection
+from ..search.section_effort import ResourcesSection
 from ..spaces import ClusterError, SweepError, TrainableError
 from ..trainables import Cause, Event, Failed, Reported, TrainableRef, TrialSpec
 from .placement import Placement

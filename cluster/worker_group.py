@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..search.sweep import ResourcesSection
+from ..search.section_effort import ResourcesSection
 from ..trainables import Cause, Event, Failed, TrainableRef, TrialSpec
 from .placement import Placement
 from .worker import Worker

@@ -25,8 +25,8 @@ from ..spaces import (
 )
 from ..spaces.config import groups, scalar
 from ..spaces.errors import shown
+from ..spaces.expression import same
 from ..spaces.integer import LARGEST
-from ..spaces.parameter import same
 
 _SHOWN, _NAMES = 5, 20
 _DECADES = 100.0

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from ..spaces import Problem, SpaceError, did_you_mean, one_of
 from ..spaces.errors import shown
@@ -25,23 +27,60 @@ class Options(BaseModel):
 AnyOptions = TypeVar("AnyOptions", bound=Options)
 
 
-def parse_options(what: str, registry: Mapping[str, type[AnyOptions]], raw: Any) -> AnyOptions:
-    """The options model for a word or a mapping with ``type``.
+class Engines(Generic[AnyOptions]):
+    """Reads a section that names an engine, and describes it in a JSON Schema.
 
-    Raises:
-        SpaceError: for an unknown word, with the closest known one, or wrong options.
+    Args:
+        what: ``searcher`` or ``scheduler``.
+        registry: word -> options, of the engines that there are.
+        planned: the same, of those that a file may name although this version has no engine for them.
     """
-    if isinstance(raw, Options):
-        raw = raw.model_dump()
-    if isinstance(raw, str):
-        raw = {"type": raw}
-    if not isinstance(raw, Mapping) or "type" not in raw:
-        raise SpaceError(f"expected {one_of(registry)}, or a mapping with `type`, got {shown(raw)}")
-    word = raw["type"]
-    if not isinstance(word, str) or word not in registry:
-        hint = did_you_mean(word, registry)
-        raise SpaceError([Problem(("type",), f"there is no {what} {shown(word)}{hint}: use {one_of(registry)}")])
-    try:
-        return registry[word].model_validate(raw)
-    except ValidationError as error:
-        raise SpaceError(problems(error, registry[word])) from error
+
+    def __init__(
+        self,
+        what: str,
+        registry: Mapping[str, type[AnyOptions]],
+        planned: Mapping[str, type[AnyOptions]] | None = None,
+    ) -> None:
+        self._what = what
+        self._registry = registry
+        self._planned = planned or {}
+
+    @property
+    def keys(self) -> set[str]:
+        """Of the options of all engines together."""
+        return {key for options in {**self._registry, **self._planned}.values() for key in options.model_fields}
+
+    def read(self, raw: Any) -> AnyOptions:
+        """The options model for a word or a mapping with ``type``.
+
+        Raises:
+            SpaceError: for an unknown word, with the closest known one, or wrong options.
+        """
+        known = {**self._registry, **self._planned}
+        if isinstance(raw, Options):
+            raw = raw.model_dump()
+        if isinstance(raw, str):
+            raw = {"type": raw}
+        if not isinstance(raw, Mapping) or "type" not in raw:
+            words = one_of(self._registry)
+            raise SpaceError(f"expected {words}, or a mapping with `type`, got {shown(raw)}")
+        word = raw["type"]
+        if not isinstance(word, str) or word not in known:
+            hint, words = did_you_mean(word, known), one_of(self._registry)
+            raise SpaceError([Problem(("type",), f"there is no {self._what} {shown(word)}{hint}: use {words}")])
+        try:
+            return known[word].model_validate(raw)
+        except ValidationError as error:
+            raise SpaceError(problems(error, known[word])) from error
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """A word, or a mapping whose keys depend on ``type``."""
+        known, mappings = {**self._registry, **self._planned}, []
+        for word, options in known.items():
+            reference = handler(options.__pydantic_core_schema__)
+            form = handler.resolve_ref_schema(reference)
+            form["properties"]["type"] = {"const": word, "description": form.get("description", word)}
+            form["required"] = ["type", *(key for key in form.get("required", ()) if key != "type")]
+            mappings.append(reference)
+        return {"anyOf": [{"enum": list(known)}, *mappings]}

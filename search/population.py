@@ -46,10 +46,11 @@ class PopulationOptions(SchedulerOptions):
         return list(range(interval, fidelity.max, interval))
 
     def perturbed(self, space: Space) -> dict[str, Parameter]:
-        """The parameters that change."""
+        """The parameters that change: all real ones that are always active and in no constraint, unless named."""
         if self.perturb is not None:
             return {name: space[name] for name in self.perturb}
-        return {name: p for name, p in space.items() if isinstance(p, Float) and not p.conditions}
+        tied = {name for constraint in space.constraints for name in constraint.parents}
+        return {n: p for n, p in space.items() if isinstance(p, Float) and not p.conditions and n not in tied}
 
     def check(self, space: Space, fidelity: Fidelity, trials: int | None) -> None:
         where = ("scheduler", "perturb")
@@ -60,6 +61,10 @@ class PopulationOptions(SchedulerOptions):
             if space[name].conditions:
                 text = f"{self.type} cannot perturb {name!r}: it is active only under a condition"
                 raise SpaceError([Problem(where, text)])
+            for constraint in space.constraints:
+                if name in constraint.parents:
+                    text = f"{self.type} cannot perturb {name!r}: the constraint {constraint.text} ties it to others"
+                    raise SpaceError([Problem(where, text)])
         if not self.perturbed(space):
             text = f"{self.type} has nothing to perturb: name parameters, e.g. perturb: [{next(iter(space))}]"
             raise SpaceError([Problem(where, text)])
@@ -147,6 +152,9 @@ class Pb2Options(PopulationOptions):
         for name, parameter in self.perturbed(space).items():
             if not isinstance(parameter, (Float, Integer)):
                 text = f"pb2 changes numbers only, and {name!r} is none: take it out, or use pbt"
+                raise SpaceError([Problem(("scheduler", "perturb"), text)])
+            if math.inf in (parameter.max, -parameter.min) or (parameter.log and parameter.min == 0):
+                text = f"pb2 needs bounds, and {name!r} has none: add min and max, or use pbt"
                 raise SpaceError([Problem(("scheduler", "perturb"), text)])
 
     def build(self, space: Space, objective: Objective, fidelity: Fidelity | None, seed: int) -> Scheduler:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from .asha import AshaOptions
 from .hyperband import BohbOptions, HyperBandOptions
+from .hyperopt_search import HyperoptOptions
 from .median_stopping import MedianStoppingOptions
 from .no_stopping import NoStoppingOptions
+from .planned_searchers import RegularizedEvolutionOptions
 from .population import Pb2Options, PbtOptions
 from .promotion_asha import PromotionAshaOptions
 from .random_search import RandomOptions
@@ -16,7 +18,13 @@ from .tpe import TPEOptions
 SEARCHERS: dict[str, type[SearcherOptions]] = {
     "random": RandomOptions,
     "tpe": TPEOptions,
+    "hyperopt": HyperoptOptions,
 }
+
+PLANNED_SEARCHERS: dict[str, type[SearcherOptions]] = {
+    "regularized_evolution": RegularizedEvolutionOptions,
+}
+"""Known by name; what uses one cannot run. An engine moves its line up."""
 
 SCHEDULERS: dict[str, type[SchedulerOptions]] = {
     "none": NoStoppingOptions,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Protocol
 
+from pydantic import Field
+
 from ..spaces import Config, Fidelity, Objective, Space, UsageError
 from .options import Options
 
@@ -137,6 +139,9 @@ class Queue:
 
 class SchedulerOptions(Options):
     """The ``scheduler`` section of a sweep; each scheduler has its own subclass."""
+
+    metric: str | None = Field(default=None, min_length=1)
+    """The objective by which trials are compared; the first one when left out."""
 
     needs_checkpoints: ClassVar[bool] = False
     """Whether trials are paused or copied, so that training functions should save checkpoints."""

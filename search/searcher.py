@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import numpy as np
 
-from ..spaces import Config, Objective, Space
+from ..spaces import Config, Objective, Space, SpaceError, Value
 from .options import Options
 from .trial import Trial
 
@@ -40,6 +41,16 @@ class Searcher(Protocol):
 class SearcherOptions(Options):
     """The ``searcher`` section of a sweep; each searcher has its own subclass."""
 
+    def check(self, rungs: Sequence[int]) -> None:
+        """Whether the options fit the rest of the sweep.
+
+        Args:
+            rungs: as in :meth:`build`.
+
+        Raises:
+            SpaceError: with the key that does not.
+        """
+
     def build(self, space: Space, objective: Objective, seed: int, rungs: Sequence[int] = ()) -> Searcher:
         """A searcher over ``space``.
 
@@ -57,3 +68,13 @@ def draw(space: Space, rng: np.random.Generator, taken: Container[Config]) -> Co
         if config not in taken:
             return config
     return None
+
+
+def known_part(space: Space, config: Config) -> Config:
+    """What the space knows of a config: since the sweep was extended there may be other ranges, choices, parameters."""
+    values: dict[str, Value] = {}
+    for name in space.resolution_order:
+        if name in config and space.active(name, values):
+            with suppress(SpaceError):
+                values[name] = space[name].check(config[name])
+    return Config(values)

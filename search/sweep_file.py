@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -18,11 +20,7 @@ def read_sweep(path: str | Path) -> Sweep:
     Raises:
         SweepError: when the file is missing, is not YAML, or holds mistakes: one line for each.
     """
-    text = _text(path)
-    try:
-        document = read_yaml(text)
-    except yaml.YAMLError as error:
-        raise SweepError(_syntax(path, error)) from error
+    document = read_document(path)
     if document.value is None:
         raise SweepError(f"{path}: the file is empty: a sweep needs name, trainable, objectives, parameters, budget")
     problems = list(document.duplicates)
@@ -31,8 +29,45 @@ def read_sweep(path: str | Path) -> Sweep:
     except SweepError as error:
         problems += error.problems
     if problems:
-        raise SweepError("\n".join(_located(path, document, problem) for problem in _in_order(document, problems)))
+        raise SweepError(at_lines(path, document, problems))
     return sweep
+
+
+def read_document(path: str | Path) -> Document:
+    """The content of a YAML or JSON file, with the place of everything in it.
+
+    Raises:
+        SweepError: when the file is missing, or is not YAML.
+    """
+    text = _text(path)
+    try:
+        return read_yaml(text)
+    except yaml.YAMLError as error:
+        raise SweepError(_syntax(path, error)) from error
+
+
+def at_lines(path: str | Path, document: Document, problems: list[Problem]) -> str:
+    """``file:line:column: mistake``, in the order of the file."""
+    return "\n".join(_located(path, document, problem) for problem in _in_order(document, problems))
+
+
+@contextmanager
+def at_lines_of(path: str | Path) -> Iterator[None]:
+    """Mistakes that are found after the file was read, such as what cannot run, with their lines in the file.
+
+    Raises:
+        SweepError: instead of the one without lines.
+    """
+    try:
+        yield
+    except SweepError as error:
+        if not error.problems:
+            raise
+        document = read_yaml(_text(path))
+        lines = [
+            _located(path, document, one) if one.where else str(one) for one in _in_order(document, error.problems)
+        ]
+        raise SweepError("\n".join(lines)) from error
 
 
 def _text(path: str | Path) -> str:

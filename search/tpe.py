@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ..spaces import Categorical, Config, Float, Integer, Objective, Parameter, Space, SpaceError, Value
-from ..spaces.parameter import same
+from ..spaces import Categorical, Config, Float, Integer, Objective, Parameter, Problem, Space, SpaceError, Value
 from ..spaces.to_optuna import suggest_config, to_optuna
-from .searcher import Searcher, SearcherOptions, draw
+from .observations import Observations, curve_of
+from .searcher import Searcher, SearcherOptions, draw, known_part
 from .trial import State, Trial
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 class TPE:
     """Fits densities to good and to other configs and proposes what the first makes likely and the second does not.
 
-    Without early stopping: Optuna's multivariate TPE with ``group`` for conditional spaces and the constant liar for
+    Without early stopping: Optuna's TPE, multivariate with ``group`` for conditional spaces and the constant liar for
     parallel trials. With rungs: :class:`_RungModel`, which never puts a truncated value beside a complete one. Either
     way :attr:`study` has the truth: who runs, and how each trial ended, stopped ones as pruned with all their reports.
 
@@ -44,13 +44,23 @@ class TPE:
     Args:
         startup: trials to learn from before a model is used; until then proposals are random.
         rungs: steps at which the scheduler compares trials, and the length of a full run; empty without fidelity.
+        multivariate: one density of all parameters together, or one of each, without early stopping only.
     """
 
-    def __init__(self, space: Space, objective: Objective, seed: int, startup: int, rungs: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        space: Space,
+        objective: Objective,
+        seed: int,
+        startup: int,
+        rungs: Sequence[int] = (),
+        multivariate: bool = True,
+    ) -> None:
         self._space = space
         self._metric = objective.metric
         self._seed = seed
         self._startup = startup
+        self._multivariate = multivariate
         self._running: dict[int, optuna.Trial] = {}
         self._rungs = _RungModel(space, objective, rungs, startup) if len(rungs) > 1 else None
         self.study = _study(objective)
@@ -72,9 +82,9 @@ class TPE:
     def adopt(self, number: int, config: Config) -> None:
         from optuna.samplers import RandomSampler
 
-        config = _known(self._space, config)
+        config = known_part(self._space, config)
         if self._rungs is not None:
-            self._rungs.start(number, config)
+            self._rungs.seen.start(number, config)
         self.study.sampler = RandomSampler()  # asked for nothing: all parameters are given
         given, distributions = to_optuna(self._space, config)
         self.study.enqueue_trial(given)
@@ -82,33 +92,45 @@ class TPE:
 
     def on_report(self, number: int, step: int, value: float) -> None:
         if self._rungs is not None:
-            self._rungs.report(number, step, value)
+            self._rungs.seen.report(number, step, value)
 
     def tell(self, trial: Trial) -> None:
         from optuna.trial import TrialState
 
         if trial.number not in self._running:
             self.adopt(trial.number, trial.config)
-        asked, curve, state = self._running.pop(trial.number), _curve(trial, self._metric), _state(trial)
+        asked, curve, state = self._running.pop(trial.number), curve_of(trial, self._metric), _state(trial)
         if self._rungs is not None:
-            self._rungs.end(trial.number, curve, trial.state)
+            self._rungs.seen.end(trial.number, curve, trial.state)
         for step, value in curve.items():
             asked.report(value, step)
         final = trial.value(self._metric) if state == TrialState.COMPLETE else None
         self.study.tell(asked, final, state=state)
 
+    def _keep(self, number: int, config: Config, asked: optuna.Trial) -> None:
+        """As :meth:`adopt`, which does not know the coordinates that were rounded to the config."""
+        from optuna.trial import TrialState
+
+        if to_optuna(self._space, config)[0] == asked.params:
+            self._running[number] = asked
+        else:
+            self.study.tell(asked, state=TrialState.FAIL)
+            self.adopt(number, config)
+
     def _ask_optuna(self, number: int, taken: Container[Config]) -> Config | None:
-        """Optuna's proposal; None when all tries were taken."""
+        """Optuna's proposal; None when all tries were taken or broke a constraint."""
+        from optuna import TrialPruned
         from optuna.trial import TrialState
 
         # A sampler of its own for each trial: what is proposed depends on what was told, not on earlier asks.
-        self.study.sampler = _sampler(self._seed, number, self._startup)
+        self.study.sampler = _sampler(self._seed, number, self._startup, self._multivariate)
         for _ in range(_TRIES):
             asked = self.study.ask()
-            config = suggest_config(self._space, asked)
-            if config not in taken:
-                self._running[number] = asked
-                return config
+            with suppress(TrialPruned):  # it breaks a constraint
+                config = suggest_config(self._space, asked)
+                if config not in taken:
+                    self._keep(number, config, asked)
+                    return config
             self.study.tell(asked, state=TrialState.FAIL)
         return None
 
@@ -130,62 +152,31 @@ class _RungModel:
 
     def __init__(self, space: Space, objective: Objective, rungs: Sequence[int], startup: int) -> None:
         self._space = space
-        self._sign = objective.sign
         self._axes = {name: _axis(space[name]) for name in space.searched}
         self._least = len(self._axes) + 1
-        self._enough = max(startup, 2 * self._least)
-        self._scores: dict[int, dict[int, float]] = {step: {} for step in sorted(rungs)}
-        self._configs: list[Config] = []
+        self.seen = Observations(objective.sign, rungs, max(startup, 2 * self._least))
         self._points: list[Floats] = []
-        self._index: dict[int, int] = {}
-        self._running: set[int] = set()
-
-    def start(self, number: int, config: Config) -> None:
-        """Trial ``number`` runs ``config``."""
-        known = self._index.get(number)
-        if known is None or self._configs[known] != config:
-            self._index[number] = len(self._configs)
-            self._configs.append(config)
-            self._points.append(self._encode(config))
-        self._running.add(self._index[number])
-
-    def report(self, number: int, step: int, value: float) -> None:
-        if number in self._index and step in self._scores:
-            self._scores[step][self._index[number]] = self._sign * value
-
-    def end(self, number: int, curve: dict[int, float], state: State) -> None:
-        """A failed trial is forgotten; the last value of one that ended by itself holds for all rungs above."""
-        index = self._index[number]
-        self._running.discard(index)
-        for step, value in curve.items():
-            self.report(number, step, value)
-        for step, scores in self._scores.items():
-            if state is State.FAILED:
-                scores.pop(index, None)
-            elif state is State.COMPLETE and curve and step > max(curve):
-                scores[index] = self._sign * curve[max(curve)]
-
-    @property
-    def level(self) -> int | None:
-        """The rung that proposals come from; None when no rung has enough observations."""
-        return next((step for step in reversed(self._scores) if len(self._scores[step]) >= self._enough), None)
 
     def propose(self, rng: np.random.Generator, taken: Container[Config]) -> Config | None:
-        """The best of the candidates that are not taken; None without any, or before there is a model."""
-        if self.level is None:
+        """The best of the feasible candidates that are not taken; None without any, or before there is a model."""
+        level = self.seen.level
+        if level is None:
             return None
-        good, others = self._densities(self.level)
-        candidates = [self._decode(row, rng) for row in good.draw(rng, _CANDIDATES, _WIDER).tolist()]
+        good, others = self._densities(level)
+        drawn = [self._decode(row, rng) for row in good.draw(rng, _CANDIDATES, _WIDER).tolist()]
+        candidates = [config for config in drawn if self._space.feasible(config)]
+        if not candidates:
+            return None
         at = np.array([self._encode(config) for config in candidates])
         ranked = (candidates[index] for index in np.argsort(others.log(at) - good.log(at), kind="stable"))
         return next((config for config in ranked if config not in taken), None)
 
-    def _densities(self, level: int) -> tuple[_Density, _Density]:
+    def _densities(self, level: float) -> tuple[_Density, _Density]:
         """Of the good configs and of the others."""
-        scores = self._scores[level]
-        ranked = sorted(scores, key=lambda index: (-scores[index], index))
+        self._points += map(self._encode, self.seen.configs[len(self._points) :])
+        ranked = [index for index, _ in self.seen.ranked(level)]
         count = max(self._least, int(_GOOD_SHARE * len(ranked)))
-        others = ranked[count:] + sorted(self._running - scores.keys())
+        others = ranked[count:] + self.seen.running(level)
         axes = list(self._axes.values())
         return _Density(axes, self._at(ranked[:count])), _Density(axes, self._at(others))
 
@@ -208,23 +199,21 @@ class _RungModel:
 
 
 class _Number:
-    """A number as a coordinate: 0 to 1 on its own scale. Its kernel is normal, cut off at the ends.
+    """A number as its share of the declared distribution, from 0 to 1. Its kernel is normal, cut off at the ends.
 
-    Whole numbers and grids reach half a step beyond their ends, so that each value has the same room.
+    Where an expert expects the best value, the scale is stretched: a prior by warping the space, as in Ramachandran et
+    al., Incorporating expert prior in Bayesian optimisation via space warping, Knowledge-Based Systems 195 (2020).
     """
 
     def __init__(self, parameter: Float | Integer) -> None:
         self._parameter = parameter
-        room = 0.5 * _step(parameter)
-        self._low = self._scaled(parameter.min - room)
-        self._range = self._scaled(parameter.max + room) - self._low
 
     def encode(self, value: Any) -> float:
-        return (self._scaled(value) - self._low) / self._range
+        return self._parameter.unit(value)
 
     def decode(self, at: float) -> Value:
-        scaled = self._low + at * self._range
-        return self._parameter.round_to_grid(math.exp(scaled) if self._parameter.log else scaled)
+        value: Value = self._parameter.quantile(at)
+        return value
 
     def spread(self, at: Floats) -> float:
         return float(at.std())
@@ -243,19 +232,17 @@ class _Number:
         kernel = -0.5 * ((at - points) / width) ** 2 - np.log(inside * width * math.sqrt(2 * math.pi))
         return np.where(np.isnan(points), 0.0, kernel)
 
-    def _scaled(self, value: float) -> float:
-        return math.log(value) if self._parameter.log else value
-
 
 class _Choice:
     """A choice as its index. Its kernel is Aitchison and Aitken's: ``width`` is the chance of another choice."""
 
     def __init__(self, parameter: Categorical) -> None:
+        self._parameter = parameter
         self._values = parameter.values
         self._even = 1 - 1 / len(self._values)
 
     def encode(self, value: Value) -> float:
-        return float(next(index for index, choice in enumerate(self._values) if same(choice, value)))
+        return float(self._parameter.index(value))
 
     def decode(self, at: float) -> Value:
         return self._values[int(at)]
@@ -320,33 +307,12 @@ def _axis(parameter: Parameter) -> _Number | _Choice:
     raise TypeError(f"{type(parameter).__name__} has no density")
 
 
-def _step(parameter: Float | Integer) -> float:
-    """How far apart values are on a scale of equal steps."""
-    if parameter.log:
-        return 1.0 if isinstance(parameter, Integer) else 0.0
-    return parameter.step or 0.0
-
-
-def _known(space: Space, config: Config) -> Config:
-    """What the space knows of a config: since the sweep was extended there may be other ranges, choices, parameters."""
-    values: dict[str, Value] = {}
-    for name in space.resolution_order:
-        if name in config and space.active(name, values):
-            with suppress(SpaceError):
-                values[name] = space[name].check(config[name])
-    return Config(values)
-
-
 def _state(trial: Trial) -> optuna.trial.TrialState:
     from optuna.trial import TrialState
 
     if trial.state == State.COMPLETE and trial.reports:
         return TrialState.COMPLETE
     return TrialState.PRUNED if trial.state == State.STOPPED else TrialState.FAIL
-
-
-def _curve(trial: Trial, metric: str) -> dict[int, float]:
-    return {report.step: float(report.metrics[metric]) for report in trial.reports if metric in report.metrics}
 
 
 def _study(objective: Objective) -> optuna.Study:
@@ -356,14 +322,14 @@ def _study(objective: Objective) -> optuna.Study:
     return optuna.create_study(direction=objective.goal)
 
 
-def _sampler(seed: int, number: int, startup: int) -> optuna.samplers.TPESampler:
+def _sampler(seed: int, number: int, startup: int, joint: bool) -> optuna.samplers.TPESampler:
     import optuna
 
     state = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return optuna.samplers.TPESampler(
-            seed=state, n_startup_trials=startup, multivariate=True, group=True, constant_liar=True
+            seed=state, n_startup_trials=startup, multivariate=joint, group=joint, constant_liar=True
         )
 
 
@@ -373,6 +339,15 @@ class TPEOptions(SearcherOptions):
     type: Literal["tpe"] = "tpe"
     startup: int = Field(default=10, ge=1)
     """Random trials before the model is used."""
+    multivariate: bool = True
+    """Parameters are modelled together; false: each for itself, which needs a scheduler that stops nothing early."""
+
+    def check(self, rungs: Sequence[int]) -> None:
+        if not self.multivariate and len(rungs) > 1:
+            text = (
+                "where trials are stopped early, parameters are modelled together: remove it, or write scheduler: none"
+            )
+            raise SpaceError([Problem(("searcher", "multivariate"), text)])
 
     def build(self, space: Space, objective: Objective, seed: int, rungs: Sequence[int] = ()) -> Searcher:
-        return TPE(space, objective, seed, self.startup, rungs)
+        return TPE(space, objective, seed, self.startup, rungs, self.multivariate)

@@ -3,6 +3,7 @@
 from .categorical import Categorical
 from .config import Config, Value, flatten
 from .constant import Constant
+from .encoding import Encoding
 from .errors import (
     AssayError,
     ClusterError,
@@ -18,12 +19,15 @@ from .errors import (
     did_you_mean,
     one_of,
 )
+from .expression import Expression
 from .fidelity import Fidelity
 from .float import Float
 from .integer import Integer
 from .notation import parse_parameter
 from .objective import SCORERS, Goal, Objective
 from .parameter import Condition, Parameter
+from .presets import preset
+from .scale import Prior
 from .space import Space
 
 __all__ = [
@@ -34,6 +38,8 @@ __all__ = [
     "Condition",
     "Config",
     "Constant",
+    "Encoding",
+    "Expression",
     "Fidelity",
     "Float",
     "Goal",
@@ -42,6 +48,7 @@ __all__ = [
     "NotFoundError",
     "Objective",
     "Parameter",
+    "Prior",
     "Problem",
     "Space",
     "SpaceError",
@@ -55,4 +62,5 @@ __all__ = [
     "flatten",
     "one_of",
     "parse_parameter",
+    "preset",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,11 +29,44 @@ class Config(Mapping[str, Value]):
             value that is not a JSON scalar.
     """
 
-    __slots__ = ("_canonical", "_values")
+    __slots__ = ("_known", "_place", "_read", "_text")
+
+    _read: Callable[[int], dict[str, Value]]
+    _place: int
+    _known: dict[str, Value] | None
+    _text: str | None
 
     def __init__(self, values: Mapping[str, Value]) -> None:
-        self._values = _checked(values)
-        self._canonical = json.dumps(self._values, separators=(",", ":"), allow_nan=False)
+        self._known = _checked(values)
+        self._text = None
+
+    @classmethod
+    def later(cls, read: Callable[[int], dict[str, Value]], place: int) -> Config:
+        """A config whose values, known to be right and in the order of their names, are read when first wanted.
+
+        Of 100,000 configs drawn at once few are looked at; the others then cost little.
+        """
+        config = object.__new__(cls)
+        config._read = read
+        config._place = place
+        config._known = config._text = None
+        return config
+
+    @property
+    def _values(self) -> dict[str, Value]:
+        if self._known is None:
+            self._known = self._read(self._place)
+            del self._read
+        return self._known
+
+    @property
+    def _canonical(self) -> str:
+        if self._text is None:
+            self._text = json.dumps(self._values, separators=(",", ":"), allow_nan=False)
+        return self._text
+
+    def __reduce__(self) -> tuple[type[Config], tuple[dict[str, Value]]]:
+        return Config, (self._values,)
 
     def __getitem__(self, name: str) -> Value:
         return self._values[name]
@@ -60,14 +93,19 @@ class Config(Mapping[str, Value]):
 
     def nested(self) -> dict[str, Any]:
         """A plain dict with dotted names opened: ``{"optim.lr": 0.1}`` gives ``{"optim": {"lr": 0.1}}``."""
-        tree: dict[str, Any] = {}
-        for name, value in self._values.items():
-            *outer, leaf = name.split(".")
-            branch = tree
-            for part in outer:
-                branch = branch.setdefault(part, {})
-            branch[leaf] = value
-        return tree
+        return nest(self._values)
+
+
+def nest(values: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` by dotted name as a tree: ``{"optim.lr": 0.1}`` gives ``{"optim": {"lr": 0.1}}``."""
+    tree: dict[str, Any] = {}
+    for name, value in values.items():
+        *outer, leaf = name.split(".")
+        branch = tree
+        for part in outer:
+            branch = branch.setdefault(part, {})
+        branch[leaf] = value
+    return tree
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

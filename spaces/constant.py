@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .config import Value, scalar
 from .errors import SpaceError, shown
-from .parameter import Parameter, same
+from .expression import same
+from .parameter import Parameter
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +25,7 @@ class Constant(Parameter):
     """
 
     value: Value
-    when: Mapping[str, Any] | None = None
+    when: Mapping[str, Any] | str | None = None
     help: str = ""
 
     def __post_init__(self) -> None:
@@ -36,8 +38,19 @@ class Constant(Parameter):
             raise SpaceError(f"{shown(plain)} is not the constant {shown(self.value)}")
         return self.value
 
-    def sample(self, rng: np.random.Generator) -> Value:
-        return self.value
+    def values_at(self, shares: NDArray[np.float64]) -> NDArray[Any]:
+        return np.full(len(shares), self.value, dtype=object)
+
+    def span(self, value: Value) -> tuple[float, float]:
+        return 0.0, 1.0
+
+    @property
+    def choices(self) -> Sequence[Value]:
+        return (self.value,)
+
+    @property
+    def plain(self) -> bool:
+        return True
 
     @property
     def default_value(self) -> Value:

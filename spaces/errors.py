@@ -125,6 +125,35 @@ _SYNONYMS = {
     "max": "maximize",
     "min": "minimize",
     "replicates": "seeds",
+    "method": "searcher",
+    "search_alg": "searcher",
+    "early_terminate": "scheduler",
+    "direction": "goal",
+    "mode": "goal",
+    "program": "trainable",
+    "entrypoint": "command",
+    "param_space": "parameters",
+    "search_space": "parameters",
+    "resources_per_trial": "resources",
+    "num_cpus": "cpu",
+    "num_gpus": "gpu",
+    "time_budget_s": "time",
+    "timeout": "time",
+    "run_cap": "trials",
+    "n_jobs": "concurrent",
+    "bayes": "tpe",
+    "t-test": "paired_t",
+    "t_test": "paired_t",
+    "ttest": "paired_t",
+    "optuna": "tpe",
+    "n_startup_trials": "startup",
+    "population_size": "population",
+    "sample_size": "sample",
+    "perturbation_interval": "interval",
+    "hyperparam_mutations": "perturb",
+    "quantile_fraction": "quantile",
+    "resample_probability": "resample",
+    "perturbation_factors": "factors",
 }
 
 
@@ -132,9 +161,14 @@ def did_you_mean(word: object, choices: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` for the closest choice, or an empty string when none is close."""
     known = list(choices)
     text = _plain(word)
-    synonym = _SYNONYMS.get(text)
-    close = [synonym] if synonym in known else difflib.get_close_matches(text, known, n=1, cutoff=0.6)
+    ours = synonym(text)
+    close = [ours] if ours != text and ours in known else difflib.get_close_matches(text, known, n=1, cutoff=0.6)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def synonym(word: str) -> str:
+    """Our word for one of another tool; the same word when it is none."""
+    return _SYNONYMS.get(word, word)
 
 
 def one_of(choices: Iterable[object]) -> str:

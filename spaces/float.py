@@ -6,54 +6,103 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .errors import SpaceError
-from .parameter import Parameter, flag, number
+from .errors import Problem, SpaceError
+from .numeric import Numeric
+from .parameter import flag, number
+from .scale import Normal, Prior, Scale
+
+_LISTED = 100_000
+"""Grids up to this size are worked out once."""
+_LEAST_SHARE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Float(Parameter):
+class Float(Numeric):
     """A real number in ``[min, max]``, both ends included.
 
     Args:
-        min, max: bounds.
+        min, max: bounds; may be left out of a normal, and are then infinite (0 and infinite with ``log``).
         log: uniform in the logarithm instead of the value; needs ``min > 0``.
-        step: only ``min + k * step``; ``max`` must be on the grid. With ``log`` a log-uniform draw is rounded
-            to it.
-        default: where the search starts; without one the (geometric) middle.
-        when: active only while other parameters have these values, e.g. ``{"optimizer": "sgd"}``.
+        step: only ``min + k * step``; ``max`` must be on the grid. The distribution reaches half a step beyond both
+            ends and is rounded to the grid.
+        default: where the search starts; without one the prior's centre, the mean, or the (geometric) middle.
+        when: active only while other parameters have these values, e.g. ``{"optimizer": "sgd"}``, or while an
+            expression holds, e.g. ``"layers >= 3"``.
+        mean, std: normal instead of uniform, cut off at the bounds; with ``log`` those of the natural logarithm.
+        prior: a guess at the best value: :class:`Prior`, or ``{"center": 1e-3, "confidence": "high"}``.
 
     Raises:
         SpaceError: for an empty or invalid range.
     """
 
-    min: float
-    max: float
+    min: float = None  # type: ignore[assignment]  # not given: infinite, for a normal only
+    max: float = None  # type: ignore[assignment]
     log: bool = False
     step: float | None = None
     default: float | None = None
-    when: Mapping[str, Any] | None = None
+    when: Mapping[str, Any] | str | None = None
     help: str = ""
+    mean: float | None = None
+    std: float | None = None
+    prior: Prior | None = None
 
     def __post_init__(self) -> None:
-        for name in ("min", "max"):
-            object.__setattr__(self, name, number(getattr(self, name), name))
         object.__setattr__(self, "log", flag(self.log, "log"))
-        if self.min >= self.max:
-            raise SpaceError(f"min {short(self.min)} must be below max {short(self.max)}")
-        if math.isinf(self.max - self.min):
-            raise SpaceError(f"the range {short(self.min)} .. {short(self.max)} is too wide: use smaller bounds")
-        if self.log and self.min <= 0:
-            raise SpaceError(f"log: true needs min > 0, got {short(self.min)}")
+        self._check_normal()
+        self._check_bounds()
         if self.step is not None:
             object.__setattr__(self, "step", number(self.step, "step"))
             check_grid(self.min, self.max, self.step)
         self._check_shared()
+        self._check_prior()
         if self.default is not None:
             self._check_default(self.default)
+
+    def _check_normal(self) -> None:
+        if (self.mean is None) != (self.std is None):
+            here, missing = ("std", "mean") if self.mean is None else ("mean", "std")
+            raise SpaceError([Problem((here,), f"a normal needs mean and std: {missing} is missing")])
+        if self.mean is None:
+            return
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, number(getattr(self, name), name))
+        if self.std is not None and self.std <= 0:
+            raise SpaceError([Problem(("std",), f"std must be above 0, got {short(self.std)}")])
+        for name, given in (("prior", self.prior), ("step", self.step)):
+            if given is not None:
+                raise SpaceError([Problem((name,), f"a normal has no {name}: leave it out, or mean and std")])
+
+    def _check_bounds(self) -> None:
+        for name, unbounded in (("min", 0.0 if self.log else -math.inf), ("max", math.inf)):
+            bound = getattr(self, name)
+            if bound is None and self.mean is None:
+                raise SpaceError(f"{name} is missing: write min and max, or mean and std")
+            object.__setattr__(self, name, unbounded if bound is None else number(bound, name))
+        if self.min >= self.max:
+            raise SpaceError(f"min {short(self.min)} must be below max {short(self.max)}")
+        if self.mean is None and math.isinf(self.max - self.min):
+            raise SpaceError(f"the range {short(self.min)} .. {short(self.max)} is too wide: use smaller bounds")
+        if self.log and (self.min < 0 or (self.min == 0 and self.mean is None)):
+            raise SpaceError(f"log: true needs min > 0, got {short(self.min)}")
+        if self.mean is not None and np.diff(self._scale.ends)[0] < _LEAST_SHARE:
+            text = f"hardly any of normal({short(self.mean)}, {short(self.std or 0)}) lies between min and max"
+            raise SpaceError([Problem(("mean",), f"{text}: change the bounds, mean or std")])
+
+    @cached_property
+    def _scale(self) -> Scale:
+        if self.mean is None or self.std is None:
+            return super()._scale
+        return Scale(self.min, self.max, self.log, Normal(self.mean, self.std))
+
+    @property
+    def plain(self) -> bool:
+        return self.mean is None and self.prior is None
 
     def check(self, value: Any) -> float:
         real = number(value, "value")
@@ -67,45 +116,63 @@ class Float(Parameter):
         raise SpaceError(f"{short(real)} is not on the grid of step {short(self.step or 0.0)}: {hint}")
 
     def round_to_grid(self, value: float) -> float:
-        """``value`` clipped into the range and moved to the nearest grid point, if there is a grid."""
-        return self._snap(min(max(float(value), self.min), self.max))
+        value = min(max(float(value), self.min), self.max)
+        if self.step is None:
+            return value + 0.0  # -0.0 becomes 0.0: one value, one config id
+        return self._on_grid(round((value - self.min) / self.step))
 
-    def sample(self, rng: np.random.Generator) -> float:
-        if self.log:
-            return self.round_to_grid(math.exp(rng.uniform(math.log(self.min), math.log(self.max))))
-        if self.step is not None:
-            return self._on_grid(int(rng.integers(self._steps + 1)))
-        return self.round_to_grid(rng.uniform(self.min, self.max))
+    def _rounded(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        values = np.clip(values, self.min, self.max)
+        if self.step is None:
+            return values + 0.0
+        indices = np.rint((values - self.min) / self.step).astype(np.int64)
+        if self._steps > _LISTED:
+            return np.array([self._on_grid(index) for index in indices.tolist()])
+        return self._points[indices]
 
-    @property
-    def default_value(self) -> float:
-        if self.default is not None:
-            return self.default
-        middle = math.sqrt(self.min) * math.sqrt(self.max) if self.log else self.min / 2 + self.max / 2
-        return self.round_to_grid(middle)
+    def _middle(self) -> float:
+        if self.mean is None:
+            middle: float = super()._middle()
+            return middle
+        return self.round_to_grid(math.exp(self.mean) if self.log else self.mean)
 
     @property
     def cardinality(self) -> float:
         return math.inf if self.step is None else self._steps + 1
 
     def describe(self) -> str:
-        scale = ", log" if self.log else ""
+        scale = ", log" if self.log and self.mean is None else ""
         grid = f", step {short(self.step)}" if self.step is not None else ""
-        return f"float {short(self.min)} .. {short(self.max)}{scale}{grid}"
+        law = ""
+        if self.mean is not None:
+            law = f", {'log' if self.log else ''}normal({short(self.mean)}, {short(self.std or 0)})"
+        return f"float {short(self.min)} .. {short(self.max)}{scale}{grid}{law}{self._describe_prior()}"
 
     def to_dict(self) -> dict[str, Any]:
-        options = {"log": self.log or None, "step": self.step, "default": self.default}
-        shown = {name: value for name, value in options.items() if value is not None}
-        return {"type": "float", "min": self.min, "max": self.max} | shown | self._shared_dict()
+        unbounded = self.mean is not None
+        options = {
+            "min": None if unbounded and self.min == (0.0 if self.log else -math.inf) else self.min,
+            "max": None if unbounded and self.max == math.inf else self.max,
+            "log": self.log or None,
+            "step": self.step,
+            "mean": self.mean,
+            "std": self.std,
+            "prior": self.prior and self.prior.to_dict(),
+            "default": self.default,
+        }
+        return {"type": "float"} | {k: v for k, v in options.items() if v is not None} | self._shared_dict()
+
+    @property
+    def _grid(self) -> float | None:
+        return self.step
 
     @property
     def _steps(self) -> int:
         return round((self.max - self.min) / self.step) if self.step else 0
 
-    def _snap(self, value: float) -> float:
-        if self.step is None:
-            return value + 0.0  # -0.0 becomes 0.0: one value, one config id
-        return self._on_grid(round((value - self.min) / self.step))
+    @cached_property
+    def _points(self) -> NDArray[np.float64]:
+        return np.array([self._on_grid(index) for index in range(self._steps + 1)])
 
     def _on_grid(self, index: int) -> float:
         # The last point is max itself, also for a step such as 1/3 that has no exact decimal form.

@@ -8,24 +8,29 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .errors import SpaceError, shown
-from .parameter import Parameter, flag, number
+from .numeric import Numeric
+from .parameter import flag, number
+from .scale import Prior
 
 LARGEST = 2**53
 """Up to here a float holds every whole number, and JSON readers agree on it."""
 
 
 @dataclass(frozen=True, eq=False)
-class Integer(Parameter):
+class Integer(Numeric):
     """A whole number in ``[min, max]``, both ends included (unlike ``randint`` of other libraries).
 
     Args:
         min, max: bounds.
-        log: uniform in the logarithm, rounded; needs ``min >= 1``.
+        log: uniform in the logarithm; needs ``min >= 1``. The distribution reaches half a step beyond both ends
+            and is rounded.
         step: only ``min + k * step``; ``max`` must be on the grid.
-        default: where the search starts; without one the (geometric) middle.
-        when: active only while other parameters have these values.
+        default: where the search starts; without one the prior's centre or the (geometric) middle.
+        when: active only while other parameters have these values, or while an expression holds.
+        prior: a guess at the best value: :class:`Prior`, or ``{"center": 64, "confidence": "high"}``.
 
     Raises:
         SpaceError: for an empty or invalid range.
@@ -36,8 +41,9 @@ class Integer(Parameter):
     log: bool = False
     step: int = 1
     default: int | None = None
-    when: Mapping[str, Any] | None = None
+    when: Mapping[str, Any] | str | None = None
     help: str = ""
+    prior: Prior | None = None
 
     def __post_init__(self) -> None:
         for name in ("min", "max", "step"):
@@ -53,6 +59,7 @@ class Integer(Parameter):
             raise SpaceError(f"log: true needs min >= 1, got {self.min}")
         _check_grid(self.min, self.max, self.step)
         self._check_shared()
+        self._check_prior()
         if self.default is not None:
             self._check_default(self.default)
 
@@ -66,37 +73,38 @@ class Integer(Parameter):
         return integer
 
     def round_to_grid(self, value: float) -> int:
-        """``value`` clipped into the range and moved to the nearest grid point."""
-        clipped = min(max(value, self.min), self.max)
-        last = (self.max - self.min) // self.step
-        return self.min + min(round((clipped - self.min) / self.step), last) * self.step
+        steps = round((min(max(value, self.min), self.max) - self.min) / self.step)
+        return self.min + min(steps, self._last) * self.step
 
-    def sample(self, rng: np.random.Generator) -> int:
-        if self.log:
-            # Half a unit beyond each end, so that the ends get the same share as their neighbours.
-            low, high = math.log(self.min - 0.5), math.log(self.max + 0.5)
-            return self.round_to_grid(math.exp(rng.uniform(low, high)))
-        return self.min + int(rng.integers((self.max - self.min) // self.step + 1)) * self.step
+    def _rounded(self, values: NDArray[np.float64]) -> NDArray[np.int64]:
+        steps = np.rint((np.clip(values, self.min, self.max) - self.min) / self.step).astype(np.int64)
+        return self.min + np.minimum(steps, self._last) * self.step
 
-    @property
-    def default_value(self) -> int:
-        if self.default is not None:
-            return self.default
+    def _middle(self) -> int:
         return self.round_to_grid(math.sqrt(self.min * self.max) if self.log else (self.min + self.max) / 2)
 
     @property
+    def _grid(self) -> float | None:
+        return self.step
+
+    @property
+    def _last(self) -> int:
+        return (self.max - self.min) // self.step
+
+    @property
     def cardinality(self) -> float:
-        return (self.max - self.min) // self.step + 1
+        return self._last + 1
 
     def describe(self) -> str:
         scale = ", log" if self.log else ""
         grid = f", step {self.step}" if self.step != 1 else ""
-        return f"int {self.min} .. {self.max}{scale}{grid}"
+        return f"int {self.min} .. {self.max}{scale}{grid}{self._describe_prior()}"
 
     def to_dict(self) -> dict[str, Any]:
         options = {
             "log": self.log or None,
             "step": self.step if self.step != 1 else None,
+            "prior": self.prior and self.prior.to_dict(),
             "default": self.default,
         }
         shown = {name: value for name, value in options.items() if value is not None}

@@ -23,13 +23,24 @@ _FUNCTIONS: dict[str, Callable[[Any, Any], Parameter]] = {
     "loguniform": lambda low, high: Float(low, high, log=True),
     "int": Integer,
     "logint": lambda low, high: Integer(low, high, log=True),
+    "normal": lambda mean, std: Float(mean=mean, std=std),
+    "lognormal": lambda mean, std: Float(mean=mean, std=std, log=True),
 }
+_ELSEWHERE = {
+    "choice": "write a list, such as [a, b]",
+    "randint": "write int(min, max), with both ends included",
+    "lograndint": "write logint(min, max), with both ends included",
+    "quniform": "write {min: 0.0, max: 1.0, step: 0.1}",
+    "qloguniform": "write {min: 0.1, max: 10.0, step: 0.1, log: true}",
+    "randn": "write normal(mean, std)",
+    "log_uniform": "write loguniform(min, max), with values and not exponents",
+}
+"""Words of other tools."""
 _OPEN = re.compile(rf"\s*({'|'.join(_FUNCTIONS)})\s*\(.*", re.DOTALL)
 """A range with its closing bracket lost: a mistake, not text."""
-_RANGE_KEYS = ("type", "min", "max", "log", "step", "default", "when", "help")
-_CHOICE_KEYS = ("values", "default", "when", "help")
-_CONSTANT_KEYS = ("value", "when", "help")
-_LATER = ("prior", "weights", "ordered", "mean", "std")
+RANGE_KEYS = ("type", "min", "max", "log", "step", "mean", "std", "prior", "default", "when", "help")
+CHOICE_KEYS = ("values", "weights", "ordered", "default", "when", "help")
+CONSTANT_KEYS = ("value", "when", "help")
 
 
 def parse_parameter(raw: Any) -> Parameter:
@@ -62,41 +73,49 @@ def _from_call(text: str) -> Parameter:
         raise SpaceError(f"{shown(text)} cannot be read: {form}") from None
     name = call.func.id
     if name not in _FUNCTIONS:
-        raise SpaceError(
-            f"{name}(...) is not a range{did_you_mean(name, _FUNCTIONS)}: use {one_of(_FUNCTIONS)}; {meant}"
-        )
+        hint = "" if name in _ELSEWHERE else did_you_mean(name, _FUNCTIONS)
+        cure = _ELSEWHERE.get(name, f"use {one_of(_FUNCTIONS)}")
+        raise SpaceError(f"{name}(...) is not a range{hint}: {cure}; {meant}")
     if len(arguments) != 2:
-        raise SpaceError(f"{text} needs two bounds, got {len(arguments)}: write {name}(min, max)")
+        needed, form = ("mean and std", "mean, std") if name in ("normal", "lognormal") else ("two bounds", "min, max")
+        raise SpaceError(f"{text} needs {needed}, got {len(arguments)}: write {name}({form})")
     return _FUNCTIONS[name](*arguments)
 
 
 def _from_mapping(raw: Mapping[Any, Any]) -> Parameter:
     if "values" in raw:
-        _refuse_unknown(raw, _CHOICE_KEYS)
-        return Categorical(raw["values"], raw.get("default", UNSET), *_shared(raw))
+        _refuse_unknown(raw, CHOICE_KEYS)
+        weights, ordered = raw.get("weights"), raw.get("ordered", False)
+        return Categorical(raw["values"], raw.get("default", UNSET), *_shared(raw), weights=weights, ordered=ordered)
     if "value" in raw:
-        _refuse_unknown(raw, _CONSTANT_KEYS)
+        _refuse_unknown(raw, CONSTANT_KEYS)
         return Constant(raw["value"], *_shared(raw))
-    _refuse_unknown(raw, _RANGE_KEYS if {"min", "max"} & set(raw) else (*_RANGE_KEYS, "values", "value"))
+    known = {"min", "max", "mean", "std"} & set(raw)
+    _refuse_unknown(raw, RANGE_KEYS if known else (*RANGE_KEYS, "values", "value"))
     missing = [key for key in ("min", "max") if key not in raw]
-    if missing:
+    if missing and not {"mean", "std"} & set(raw):
         forms = "{min: ..., max: ...}, {values: [...]} or a list"
         raise SpaceError(f"{' and '.join(missing)} missing: write {forms}")
     return _range(raw)
 
 
 def _range(raw: Mapping[Any, Any]) -> Parameter:
-    low, high, step, kind = raw["min"], raw["max"], raw.get("step"), raw.get("type")
+    low: Any = raw.get("min")
+    high: Any = raw.get("max")
+    step, kind = raw.get("step"), raw.get("type")
     if kind is not None and (not isinstance(kind, str) or kind not in ("int", "float")):
         hint = did_you_mean(kind, ("int", "float"))
         raise SpaceError([Problem(("type",), f"{shown(kind)} is not a type{hint}: use int or float")])
-    whole = all(_is_whole(bound) for bound in (low, high, 1 if step is None else step))
+    normal = {key: raw[key] for key in ("mean", "std") if key in raw}
+    if normal and kind == "int":
+        raise SpaceError([Problem(("type",), "a normal is of real numbers: leave type out, or mean and std")])
+    whole = not normal and all(_is_whole(bound) for bound in (low, high, 1 if step is None else step))
     if kind is None and whole and (low, high) == (0, 1):
         raise SpaceError("min: 0, max: 1 is ambiguous: write 0.0 and 1.0, or add type: int / type: float")
-    log, default = raw.get("log", False), raw.get("default")
+    log, default, prior = raw.get("log", False), raw.get("default"), raw.get("prior")
     if kind == "int" or (kind is None and whole):
-        return Integer(low, high, log, 1 if step is None else step, default, *_shared(raw))
-    return Float(low, high, log, step, default, *_shared(raw))
+        return Integer(low, high, log, 1 if step is None else step, default, *_shared(raw), prior=prior)
+    return Float(low, high, log, step, default, *_shared(raw), prior=prior, **normal)
 
 
 def _is_whole(bound: object) -> bool:
@@ -108,12 +127,10 @@ def _shared(raw: Mapping[Any, Any]) -> tuple[Any, Any]:
 
 
 def _refuse_unknown(raw: Mapping[Any, Any], known: tuple[str, ...]) -> None:
-    problems = []
-    for key in raw:
-        if key in _LATER:
-            problems.append(Problem((key,), f"{key} is not supported in this version: remove it"))
-        elif key not in known:
-            hint = did_you_mean(key, known) or f": use {one_of(known)}"
-            problems.append(Problem((key,), f"unknown key {shown(key)}{hint}"))
+    problems = [
+        Problem((key,), f"unknown key {shown(key)}{did_you_mean(key, known) or f': use {one_of(known)}'}")
+        for key in raw
+        if key not in known
+    ]
     if problems:
         raise SpaceError(problems)

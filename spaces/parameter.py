@@ -6,14 +6,16 @@ import copy
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .config import Value, scalar
 from .errors import Problem, SpaceError, shown
+from .expression import Expression, same
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,10 @@ class Condition:
     parent: str
     values: tuple[Value, ...]
 
+    @property
+    def parents(self) -> tuple[str, ...]:
+        return (self.parent,)
+
     def holds(self, config: Mapping[str, Value]) -> bool:
         return self.parent in config and any(same(config[self.parent], value) for value in self.values)
 
@@ -31,9 +37,14 @@ class Parameter(ABC):
     """One dimension of a space. Subclasses are frozen dataclasses.
 
     They compare by their mapping form, in which ``1``, ``1.0`` and ``True`` differ (as in a config).
+
+    Attributes:
+        when: what has to hold for the parameter to be active: ``{"optimizer": "sgd"}``, several values as a tuple;
+            the text of an :class:`Expression`; or None. An expression that says no more than a mapping becomes one.
+        help: for people.
     """
 
-    when: Mapping[str, Any] | None
+    when: Mapping[str, Any] | str | None
     help: str
 
     def __eq__(self, other: object) -> bool:
@@ -47,8 +58,15 @@ class Parameter(ABC):
         """The canonical form of ``value``; :class:`SpaceError` when it is outside the parameter."""
 
     @abstractmethod
-    def sample(self, rng: np.random.Generator) -> Value:
-        """One draw from the declared distribution."""
+    def values_at(self, shares: NDArray[np.float64]) -> NDArray[Any]:
+        """The inverse of the declared distribution function: one value for each share from 0 to 1.
+
+        ``tolist()`` and ``item(index)`` of what it returns give plain values.
+        """
+
+    @abstractmethod
+    def span(self, value: Value) -> tuple[float, float]:
+        """The shares from 0 to 1 that give ``value``: the first and the last; equal for a continuous parameter."""
 
     @property
     @abstractmethod
@@ -60,6 +78,30 @@ class Parameter(ABC):
     def cardinality(self) -> float:
         """How many values there are; ``inf`` when continuous."""
 
+    @property
+    @abstractmethod
+    def choices(self) -> Sequence[Value]:
+        """All values in order; :class:`SpaceError` when there are infinitely many."""
+
+    @property
+    @abstractmethod
+    def plain(self) -> bool:
+        """Whether all values are equally likely on the parameter's own scale."""
+
+    def quantile(self, share: float) -> Value:
+        """The value at one share from 0 to 1."""
+        value: Value = self.values_at(np.array([share])).item(0)
+        return value
+
+    def unit(self, value: Value) -> float:
+        """The middle of the shares from 0 to 1 that give ``value``."""
+        low, high = self.span(value)
+        return (low + high) / 2
+
+    def sample(self, rng: np.random.Generator) -> Value:
+        """One draw from the declared distribution."""
+        return self.quantile(rng.random())
+
     @abstractmethod
     def describe(self) -> str:
         """One line for people: ``float 1e-05 .. 0.1, log``."""
@@ -69,8 +111,10 @@ class Parameter(ABC):
         """The mapping form of the sweep file; reading it back gives an equal parameter."""
 
     @property
-    def conditions(self) -> tuple[Condition, ...]:
+    def conditions(self) -> tuple[Condition | Expression, ...]:
         """``when`` as conditions that must all hold; empty when the parameter is always active."""
+        if isinstance(self.when, str):
+            return (Expression(self.when),)
         return tuple(
             Condition(parent, tuple(values) if isinstance(values, tuple) else (values,))
             for parent, values in (self.when or {}).items()
@@ -101,27 +145,26 @@ class Parameter(ABC):
         return json.dumps(self.to_dict(), sort_keys=True)
 
     def _shared_dict(self) -> dict[str, Any]:
-        when = {c.parent: list(c.values) if len(c.values) > 1 else c.values[0] for c in self.conditions}
+        when = self.when
+        if isinstance(when, Mapping):
+            when = {parent: list(values) if isinstance(values, tuple) else values for parent, values in when.items()}
         return ({"when": when} if when else {}) | ({"help": self.help} if self.help else {})
 
 
-def same(left: object, right: object) -> bool:
-    """Equality of JSON scalars: ``1 == 1.0`` holds, ``True == 1`` does not."""
-    return isinstance(left, bool) == isinstance(right, bool) and left == right
-
-
-def check_when(when: object) -> dict[str, Any] | None:
-    """``when`` with plain values, one or a tuple of several; :class:`SpaceError` for anything else."""
+def check_when(when: object) -> dict[str, Any] | str | None:
+    """``when`` in its one form; :class:`SpaceError` for what is neither a mapping nor an expression."""
     if when is None:
         return None
     if isinstance(when, str):
-        message = (
-            f"{shown(when)} is an expression; write a mapping from a parameter to the values that "
-            "activate this one, e.g. {optimizer: sgd} or {optimizer: [sgd, rmsprop]}"
-        )
-        raise SpaceError([Problem(("when",), message)])
+        try:
+            expression = Expression(when)
+        except SpaceError as error:
+            raise SpaceError([problem.under("when") for problem in error.problems]) from None
+        mapping = expression.as_mapping()
+        return expression.text if mapping is None else check_when(mapping)
     if not isinstance(when, Mapping) or not when:
-        raise SpaceError([Problem(("when",), f"expected a mapping such as {{optimizer: sgd}}, got {shown(when)}")])
+        text = "expected a mapping such as {optimizer: sgd}, or an expression such as layers >= 3"
+        raise SpaceError([Problem(("when",), f"{text}, got {shown(when)}")])
     return {str(parent): _check_values(parent, values) for parent, values in when.items()}
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 
+from .condition_checks import Test, accepted, condition_problems
 from .config import Config, Value, both_value_and_group, flatten, groups
 from .errors import Problem, SpaceError, did_you_mean, shown
+from .expression import Expression
 from .notation import parse_parameter
 from .parameter import Condition, Parameter
+from .presets import expand_presets, is_preset
+from .sampling import sample_many
 
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 
@@ -22,10 +26,13 @@ class Space(Mapping[str, Parameter]):
 
     Args:
         parameters: name -> :class:`Parameter`, or anything the sweep file allows: a scalar (constant), a list
-            (choice), ``"loguniform(1e-5, 1e-1)"``, or a mapping. Dotted names give nested configs.
+            (choice), ``"loguniform(1e-5, 1e-1)"``, ``"preset(adamw, sgd)"``, or a mapping. Dotted names give nested
+            configs.
+        constraints: expressions that every config has to meet, such as ``"hidden * layers <= 4096"``. One that reads
+            a parameter which is not active is met, unless it is false whatever that parameter is.
 
     Raises:
-        SpaceError: all problems at once, each located by parameter name.
+        SpaceError: all problems at once, each located by parameter name, or ``constraints`` and the number.
 
     >>> from assay.spaces import Float, Space
     >>> space = Space({"optimizer": ["adam", "sgd"], "momentum": Float(0.0, 0.99, when={"optimizer": "sgd"})})
@@ -33,27 +40,43 @@ class Space(Mapping[str, Parameter]):
     {'optimizer': 'adam'}
     """
 
-    def __init__(self, parameters: Mapping[str, Any]) -> None:
+    def __init__(self, parameters: Mapping[str, Any], constraints: Iterable[str | Expression] = ()) -> None:
         if not isinstance(parameters, Mapping):
             raise SpaceError(f"expected a mapping from names to parameters, got {shown(parameters)}")
         self._parameters: dict[str, Parameter] = {}
+        self.constraints: tuple[Expression, ...] = ()
         problems: list[Problem] = []
+        given = parameters
+        try:
+            parameters = expand_presets(given)
+        except SpaceError as error:
+            problems += error.problems
+            wrong = {problem.where[0] for problem in problems}
+            parameters = {name: raw for name, raw in given.items() if name not in wrong and not is_preset(raw)}
         for name, raw in parameters.items():
             try:
                 self._parameters[name] = parse_parameter(raw)
             except SpaceError as error:
                 problems += [problem.under(name) for problem in error.problems]
-        problems += _name_problems(parameters)
+        problems += _name_problems(parameters) if parameters or not given else []
+        names = [name for name in (*given, *parameters) if isinstance(name, str)]
         for name, parameter in self._parameters.items():
             for condition in parameter.conditions:
-                problems += self._condition_problems(name, condition, parameters)
+                found = condition_problems(condition, names, self._parameters)
+                problems += [problem.under(name, "when") for problem in found]
         if problems:
             raise SpaceError(problems)
         self._order = self._topological_order()
         for name, parameter in self._parameters.items():
-            conditions = tuple(self._canonical(condition) for condition in parameter.conditions)
-            if conditions != parameter.conditions:
+            conditions = [self._canonical(one) for one in parameter.conditions if isinstance(one, Condition)]
+            if conditions and tuple(conditions) != parameter.conditions:
                 self._parameters[name] = parameter.with_when(conditions)
+        self._tests: dict[str, list[tuple[Condition | Expression, Test]]] = {}
+        self._positions = {name: position for position, name in enumerate(self._parameters)}
+        try:
+            self.constraints = self._checked_constraints(constraints)
+        except SpaceError as error:
+            raise SpaceError([problem.under("constraints") for problem in error.problems]) from None
 
     def __getitem__(self, name: str) -> Parameter:
         return self._parameters[name]
@@ -64,8 +87,39 @@ class Space(Mapping[str, Parameter]):
     def __len__(self) -> int:
         return len(self._parameters)
 
+    def __eq__(self, other: object) -> bool:
+        """Equal parameters in any order, and equal constraints."""
+        return isinstance(other, Space) and (self._parameters, set(self.constraints)) == (
+            other._parameters,
+            set(other.constraints),
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
-        return f"Space({self.to_dict()!r})"
+        constraints = f", {[one.text for one in self.constraints]!r}" if self.constraints else ""
+        return f"Space({self.to_dict()!r}{constraints})"
+
+    @classmethod
+    def of(cls, source: Any, constraints: Iterable[str | Expression] = ()) -> Self:
+        """The space that a Pydantic model, a dataclass or a function's annotations describe.
+
+        Raises:
+            SpaceError: for every field that is no parameter.
+        """
+        from .typed import space_of
+
+        return cls(space_of(source), constraints)
+
+    def with_constraints(self, constraints: Iterable[str | Expression]) -> Space:
+        """The same parameters under other constraints.
+
+        Raises:
+            SpaceError: located by the number of the constraint.
+        """
+        changed = Space(self._parameters)
+        changed.constraints = changed._checked_constraints(constraints)
+        return changed
 
     @property
     def searched(self) -> list[str]:
@@ -77,17 +131,85 @@ class Space(Mapping[str, Parameter]):
         """Names with every parent before its children."""
         return list(self._order)
 
+    def position(self, name: str) -> int:
+        """Where a parameter stands, from 0."""
+        return self._positions[name]
+
     def active(self, name: str, values: Mapping[str, Value]) -> bool:
         """Whether ``name`` belongs to a config with ``values``, which must hold its parents, if active."""
         return all(condition.holds(values) for condition in self[name].conditions)
 
+    def switches(self, name: str) -> dict[str, tuple[Value, ...]] | None:
+        """The condition of a parameter as values that each of its parents has to have; empty without a condition.
+
+        None when it cannot be written so: an expression over several parameters, or over a continuous one.
+        """
+        found = [simple for _, simple in self.tests(name)]
+        return None if None in found else dict(simple for simple in found if simple)
+
+    def tests(self, name: str) -> list[tuple[Condition | Expression, Test]]:
+        """The conditions of a parameter, each as it is and, where that can be, as a parent and its values."""
+        if name not in self._tests:
+            self._tests[name] = [(condition, accepted(condition, self)) for condition in self[name].conditions]
+        return self._tests[name]
+
+    def broken(self, values: Mapping[str, Value]) -> list[Expression]:
+        """The constraints that a config does not meet."""
+        return [constraint for constraint in self.constraints if constraint.truth(values) is False]
+
+    def feasible(self, values: Mapping[str, Value]) -> bool:
+        """Whether a config meets all constraints."""
+        return all(constraint.truth(values) is not False for constraint in self.constraints)
+
     def sample(self, rng: np.random.Generator) -> Config:
-        """One config; the same generator state gives the same config."""
-        return self._fill(lambda parameter: parameter.sample(rng))
+        """One config; the same generator state gives the same config.
+
+        Raises:
+            SpaceError: when 20,000 draws in a row met no constraint.
+        """
+        return self.sample_many(rng, 1)[0]
+
+    def sample_many(self, rng: np.random.Generator, count: int) -> list[Config]:
+        """``count`` independent configs, much faster than one by one; see :func:`.sampling.sample_many`."""
+        return sample_many(self, rng, count)
 
     def default(self) -> Config:
-        """Every active parameter at its default."""
-        return self._fill(lambda parameter: parameter.default_value)
+        """Every active parameter at its default.
+
+        Where that breaks a constraint, the nearest of 1,000 feasible draws, among those with the declared defaults.
+
+        Raises:
+            SpaceError: when no config with the declared defaults meets the constraints.
+        """
+        return self._default
+
+    @cached_property
+    def _default(self) -> Config:
+        from .defaults import default_config
+
+        return default_config(self)
+
+    def size(self) -> float:
+        """How many configs there are; ``inf`` with a continuous parameter. See :func:`.counting.size`."""
+        from .counting import size
+
+        return size(self)
+
+    def configs(self) -> Iterator[Config]:
+        """Every config of a finite space, once.
+
+        Raises:
+            SpaceError: when it is infinite.
+        """
+        from .counting import configs
+
+        return configs(self)
+
+    def neighbours(self, config: Mapping[str, Value]) -> list[Config]:
+        """The configs that differ in one step of one parameter; see :func:`.neighbourhood.neighbours`."""
+        from .neighbourhood import neighbours
+
+        return neighbours(self, self.validate(config))
 
     def validate(self, values: Mapping[str, Any]) -> Config:
         """``values`` (flat or nested) as a :class:`Config`.
@@ -102,7 +224,7 @@ class Space(Mapping[str, Parameter]):
         checked: dict[str, Value] = {}
         unsure: set[str] = set()  # wrong, or under a parent that is: whether it is active cannot be told
         for name in self._order:
-            if unsure.intersection(condition.parent for condition in self[name].conditions):
+            if unsure.intersection(parent for condition in self[name].conditions for parent in condition.parents):
                 unsure.add(name)
             elif self.active(name, checked):
                 try:
@@ -111,7 +233,9 @@ class Space(Mapping[str, Parameter]):
                     unsure.add(name)
                     problems += [problem.under(name) for problem in error.problems]
             elif name in given:
-                problems.append(Problem((name,), f"not active here (when: {dict(self[name].when or {})})"))
+                problems.append(Problem((name,), f"not active here (when: {self._told_when(name)})"))
+        if not problems:
+            problems += [Problem((), f"breaks the constraint {one.text}") for one in self.broken(checked)]
         if problems:
             raise SpaceError(problems)
         return Config(checked)
@@ -119,6 +243,10 @@ class Space(Mapping[str, Parameter]):
     def to_dict(self) -> dict[str, Any]:
         """The ``parameters`` section of a sweep file; ``Space(space.to_dict())`` is equal."""
         return {name: parameter.to_dict() for name, parameter in self.items()}
+
+    def _told_when(self, name: str) -> str:
+        when = self[name].when
+        return when if isinstance(when, str) else str(dict(when or {}))
 
     def _unknown(self, given: Mapping[str, Any]) -> list[Problem]:
         opened = groups(self)
@@ -136,30 +264,30 @@ class Space(Mapping[str, Parameter]):
             raise SpaceError(f"missing: expected {self[name].describe()}")
         return self[name].check(given[name])
 
-    def _fill(self, choose: Any) -> Config:
+    def fill(self, choose: Any) -> Config:
+        """A config with ``choose(name)`` for every active parameter, parents before children; constraints may break."""
         values: dict[str, Value] = {}
         for name in self._order:
             if self.active(name, values):
-                values[name] = choose(self[name])
+                values[name] = choose(name)
         return Config(values)
 
-    def _condition_problems(self, name: str, condition: Condition, names: Iterable[Any]) -> Iterator[Problem]:
-        where = (name, "when", condition.parent)
-        if condition.parent not in names:
-            hint = did_you_mean(condition.parent, [known for known in names if isinstance(known, str)])
-            yield Problem(where, f"unknown parameter {shown(condition.parent)}{hint}")
-        parent = self._parameters.get(condition.parent)
-        if parent is None:
-            return  # it has a problem of its own
-        if parent.cardinality == math.inf:
-            text = f"{condition.parent} is continuous and almost never equal to one value"
-            yield Problem(where, f"{text}: give it a step, or make it a list of choices")
-            return
-        for value in condition.values:
+    def _checked_constraints(self, given: Iterable[str | Expression]) -> tuple[Expression, ...]:
+        if isinstance(given, str):
+            raise SpaceError(f"expected a list of expressions, got {shown(given)}")
+        constraints: list[Expression] = []
+        problems: list[Problem] = []
+        for index, one in enumerate(given):
             try:
-                parent.check(value)
+                constraint = one if isinstance(one, Expression) else Expression(one)
             except SpaceError as error:
-                yield Problem(where, f"{condition.parent} can never be {shown(value)}: {error}")
+                problems += [problem.under(index) for problem in error.problems]
+                continue
+            constraints.append(constraint)
+            problems += [problem.under(index) for problem in condition_problems(constraint, self, self)]
+        if problems:
+            raise SpaceError(problems)
+        return tuple(constraints)
 
     def _canonical(self, condition: Condition) -> Condition:
         """With values as the parent would hold them, so that 0.1 + 0.2 meets the grid point 0.3."""
@@ -167,7 +295,7 @@ class Space(Mapping[str, Parameter]):
         return Condition(condition.parent, tuple(parent.check(value) for value in condition.values))
 
     def _topological_order(self) -> list[str]:
-        parents = {name: {c.parent for c in parameter.conditions} for name, parameter in self.items()}
+        parents = {name: {p for one in parameter.conditions for p in one.parents} for name, parameter in self.items()}
         order: dict[str, None] = {}  # a set that keeps the order
         while len(order) < len(parents):
             ready = [name for name in parents if name not in order and parents[name] <= order.keys()]

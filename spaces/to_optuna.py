@@ -1,13 +1,24 @@
 """The space in Optuna's terms, define-by-run, so that conditional parameters stay conditional.
 
-Categorical values travel as their index, which also tells ``true`` from ``1``; so do the points of a real grid, whose
-ends Optuna would move for a step such as 1/3. A log scale with a step, which Optuna cannot express, is proposed on the
-log scale and rounded to the grid: the distribution that this package declares.
+==========================================  ================================================================
+declared                                    in Optuna
+==========================================  ================================================================
+float, log float                            the same
+float with a step                           int: the index on the grid (Optuna moves the ends for a step of 1/3)
+int, int with a step, log int               the same: Optuna, too, gives the ends of a log int half a step more
+choice                                      categorical over indices, which tells ``true`` from ``1``
+ordered choice                              int: the index
+log with a step; prior, normal, weights     float from 0 to 1: the share of the distribution below the value
+constant                                    nothing
+==========================================  ================================================================
+
+Constraints have no word there. :func:`suggest_config` raises ``optuna.TrialPruned`` for a config that breaks one: an
+objective lets it through, Optuna records the trial as pruned, and its samplers take it for one of the worst.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .categorical import Categorical
@@ -15,8 +26,9 @@ from .config import Config, Value
 from .constant import Constant
 from .float import Float
 from .integer import Integer
-from .parameter import Parameter, same
+from .parameter import Parameter
 from .space import Space
+from .translate import choice_at, choice_index, constrained, is_continuous, is_even, refuse
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -24,11 +36,19 @@ if TYPE_CHECKING:
 
 
 def suggest_config(space: Space, trial: Trial) -> Config:
-    """Ask an Optuna trial for every active parameter."""
+    """Ask an Optuna trial for every active parameter.
+
+    Raises:
+        optuna.TrialPruned: when the config breaks a constraint of the space.
+    """
     values: dict[str, Value] = {}
     for name in space.resolution_order:
         if space.active(name, values):
             values[name] = _suggest(trial, name, space[name])
+    if broken := space.broken(values):
+        from optuna import TrialPruned
+
+        raise TrialPruned(f"the config breaks the constraint {broken[0].text}")
     return Config(values)
 
 
@@ -39,54 +59,71 @@ def to_optuna(space: Space, config: Config) -> tuple[dict[str, Any], dict[str, B
     return parameters, {name: _distribution(parameter) for name, parameter in searched.items()}
 
 
+def optuna_function(space: Space) -> Callable[[Trial], dict[str, Any]]:
+    """The space as a define-by-run function for Ray Tune: ``OptunaSearch(space=optuna_function(space))``.
+
+    The training function gets nested configs, without inactive parameters. ``/`` divides the names in the study, as
+    Ray Tune divides them.
+
+    Raises:
+        SpaceError: for constraints, which Ray Tune's loop has no way to reject.
+    """
+    refuse(constrained(space, "Ray Tune", "remove it, and report a bad score for configs that break it"))
+
+    def define(trial: Trial) -> dict[str, Any]:
+        values: dict[str, Value] = {}
+        for name in space.resolution_order:
+            if space.active(name, values):
+                values[name] = _suggest(trial, name.replace(".", "/"), space[name])
+        # Under the study's names, so that these values replace Optuna's own.
+        return {name.replace(".", "/"): value for name, value in values.items()}
+
+    return define
+
+
 def _suggest(trial: Trial, name: str, parameter: Parameter) -> Value:
-    if isinstance(parameter, Float):
-        if _on_grid(parameter):
-            return _grid_value(parameter, trial.suggest_int(name, 0, _last_point(parameter)))
-        return parameter.round_to_grid(trial.suggest_float(name, parameter.min, parameter.max, log=parameter.log))
-    if isinstance(parameter, Integer):
-        step = 1 if parameter.log else parameter.step
-        whole = trial.suggest_int(name, parameter.min, parameter.max, step=step, log=parameter.log)
-        return parameter.round_to_grid(whole)
-    if isinstance(parameter, Categorical):
-        return parameter.values[trial.suggest_categorical(name, _indices(parameter))]
-    return parameter.default_value
+    if isinstance(parameter, Constant):
+        return parameter.value
+    if _as_itself(parameter):
+        if isinstance(parameter, Float):
+            return parameter.round_to_grid(trial.suggest_float(name, parameter.min, parameter.max, log=parameter.log))
+        if isinstance(parameter, Integer):
+            low, high, step = parameter.min, parameter.max, parameter.step
+            return parameter.round_to_grid(trial.suggest_int(name, low, high, step=step, log=parameter.log))
+    if not is_even(parameter):
+        return parameter.quantile(trial.suggest_float(name, 0.0, 1.0))
+    count = int(parameter.cardinality)
+    if _is_unordered(parameter):
+        return choice_at(parameter, trial.suggest_categorical(name, list(range(count))))
+    return choice_at(parameter, trial.suggest_int(name, 0, count - 1))
 
 
 def _distribution(parameter: Parameter) -> BaseDistribution:
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-    if isinstance(parameter, Float):
-        if _on_grid(parameter):
-            return IntDistribution(0, _last_point(parameter))
-        return FloatDistribution(parameter.min, parameter.max, log=parameter.log)
-    if isinstance(parameter, Integer):
-        step = 1 if parameter.log else parameter.step
-        return IntDistribution(parameter.min, parameter.max, log=parameter.log, step=step)
-    if isinstance(parameter, Categorical):
-        return CategoricalDistribution(_indices(parameter))
-    raise TypeError(f"{type(parameter).__name__} has no distribution in Optuna")
+    if _as_itself(parameter):
+        if isinstance(parameter, Float):
+            return FloatDistribution(parameter.min, parameter.max, log=parameter.log)
+        if isinstance(parameter, Integer):
+            return IntDistribution(parameter.min, parameter.max, log=parameter.log, step=parameter.step)
+    if not is_even(parameter):
+        return FloatDistribution(0.0, 1.0)
+    count = int(parameter.cardinality)
+    return CategoricalDistribution(list(range(count))) if _is_unordered(parameter) else IntDistribution(0, count - 1)
 
 
 def _encode(parameter: Parameter, value: Value) -> Any:
-    if isinstance(parameter, Categorical):
-        return next(index for index, choice in enumerate(parameter.values) if same(choice, value))
-    if isinstance(parameter, Float) and _on_grid(parameter):
-        return round((parameter.check(value) - parameter.min) / (parameter.step or 1.0))
-    return value
+    if _as_itself(parameter):
+        return value
+    return choice_index(parameter, value) if is_even(parameter) else parameter.unit(value)
 
 
-def _on_grid(parameter: Float) -> bool:
-    return parameter.step is not None and not parameter.log
+def _as_itself(parameter: Parameter) -> bool:
+    """Whether Optuna has a distribution for these very values."""
+    if isinstance(parameter, Integer):
+        return parameter.plain and not (parameter.log and parameter.step > 1)
+    return parameter.plain and is_continuous(parameter)
 
 
-def _last_point(parameter: Float) -> int:
-    return int(parameter.cardinality) - 1
-
-
-def _grid_value(parameter: Float, index: int) -> float:
-    return parameter.round_to_grid(parameter.min + index * (parameter.step or 0.0))
-
-
-def _indices(parameter: Categorical) -> Sequence[int]:
-    return list(range(len(parameter.values)))
+def _is_unordered(parameter: Parameter) -> bool:
+    return isinstance(parameter, Categorical) and not parameter.ordered

@@ -64,7 +64,7 @@ def test_a_missing_sweep_file(given: Any, command: list[str]) -> None:
 def test_mistakes_in_the_sweep_file_come_all_at_once(given: Any, command: list[str]) -> None:
     given.write(sweep_yaml=SWEEP.replace("uniform(0, 1)", "uniform(1, 0)").replace("goal", "gaol") + "budgte: 3\n")
     assert given.mistakes(2, *command, "sweep.yaml") == [
-        "sweep.yaml:4:14: objectives.0.goal: missing: Which direction is better",
+        "sweep.yaml:4:14: objectives.0.goal: missing: Which direction is better ('maximize' or 'minimize')",
         "sweep.yaml:4:29: objectives.0.gaol: unknown key 'gaol' (did you mean 'goal'?)",
         "sweep.yaml:5:14: parameters.x: min 1 must be below max 0",
         "sweep.yaml:8:1: budgte: unknown key 'budgte' (did you mean 'budget'?)",

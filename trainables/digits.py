@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..spaces import TrainableError, did_you_mean, one_of
 from .handle import TrialHandle
+from .presets import load_optimizer
 
 _DEFAULTS: dict[str, Any] = {
     "optimizer": "adamw",
@@ -122,5 +123,5 @@ def _save(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer) ->
 def _restore(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     state = torch.load(folder / "state.pt", weights_only=True)
     network.load_state_dict(state["network"])
-    optimizer.load_state_dict(state["optimizer"])
+    load_optimizer(optimizer, state["optimizer"])
     torch.set_rng_state(state["rng"])

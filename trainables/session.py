@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import queue
 import threading
@@ -21,6 +20,7 @@ from .randomness import RandomState, seed_everything
 from .reason import one_line
 from .spec import Cause, Event, Failed, Finished, Reported, TrialSpec
 from .trainable import Trainable
+from .typed import is_generator
 
 _END = object()
 _WENT_ON = (
@@ -212,7 +212,7 @@ def _diagnose(error: BaseException) -> tuple[Cause, str, str]:
 
 
 def _start(trainable: Trainable, spec: TrialSpec, handle: TrialHandle) -> _Reports:
-    if inspect.isgeneratorfunction(trainable) or inspect.isgeneratorfunction(type(trainable).__call__):
+    if is_generator(trainable):
         return _Generated(trainable(spec.config, handle))  # type: ignore[arg-type]
     return _Threaded(trainable, spec, handle)
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from ..spaces import TrainableError, did_you_mean
 from .reason import one_line
+from .typed import TypedTrainable, as_asked
 
 Metrics = Mapping[str, Any]
 
@@ -22,7 +23,9 @@ Metrics = Mapping[str, Any]
 class Trainable(Protocol):
     """A training function ``train(config, trial)``.
 
-    ``config`` is a nested dict of plain values, ``trial`` a :class:`~assay.trainables.TrialHandle`. It is one of
+    ``config`` is a nested dict of plain values, or an instance of the Pydantic model or dataclass that it is annotated
+    with; ``trial`` is a :class:`~assay.trainables.TrialHandle`. Or the trial comes first, and then the parameters
+    themselves: ``train(trial, lr, layers)``. It is one of
 
     - a generator that yields a mapping of metrics after each step (epoch),
     - a plain function that calls ``trial.report(accuracy=...)`` after each step, or returns the mapping at the end.
@@ -41,6 +44,10 @@ class TrainableRef:
     name: str
     directory: str
     function: Trainable | None = None
+
+    def __post_init__(self) -> None:
+        # Here, where the names in its annotations mean something: a function that travels by value leaves them behind.
+        object.__setattr__(self, "function", as_asked(self.function))
 
     def check(self) -> None:
         """Find obvious mistakes without importing anything.
@@ -71,8 +78,14 @@ class TrainableRef:
         Raises:
             TrainableError: when it cannot be imported or does not take ``(config, trial)``.
         """
-        if self.function is not None:
-            return _checked(self.function, self.name)
+        return _checked(self.find() if self.function is None else self.function, self.name)
+
+    def find(self) -> Any:
+        """Import and return what the name stands for, whatever it is.
+
+        Raises:
+            TrainableError: when it cannot be imported.
+        """
         module_name, function = self._parts()
         try:
             module = self._import(module_name)
@@ -83,7 +96,7 @@ class TrainableRef:
         if not hasattr(module, function):
             names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
             raise TrainableError(f"trainable: {module_name} has no {function!r}{did_you_mean(function, names)}")
-        return _checked(getattr(module, function), self.name)
+        return getattr(module, function)
 
     def _parts(self) -> tuple[str, str]:
         module, colon, function = self.name.rpartition(":")
@@ -140,10 +153,14 @@ def _module_name(path: Path) -> str:
 def _checked(function: Any, name: str) -> Trainable:
     if not callable(function):
         raise TrainableError(f"trainable: {name} is {type(function).__name__}, not a function")
-    if any(map(_is_async, (function, type(function).__call__))):
+    given = function.function if isinstance(function, TypedTrainable) else function
+    if any(map(_is_async, (given, type(given).__call__))):
         raise TrainableError(f"trainable: {name} is async: write a generator or a plain function")
+    function = as_asked(function)
+    if isinstance(function, TypedTrainable) and function.direct:
+        return function  # it takes the trial, and parameters by name
     try:
-        inspect.signature(function).bind({}, None)
+        inspect.signature(given).bind({}, None)
     except TypeError:
         raise TrainableError(
             f"trainable: {name} must take two arguments: def {name.rpartition(':')[2]}(config, trial)"

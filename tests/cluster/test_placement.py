@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from assay.cluster.placement import Placement
-from assay.search.sweep import ResourcesSection
+from assay.search.section_effort import ResourcesSection
 from assay.spaces import ClusterError
 
 GIB = 2**30

@@ -15,7 +15,7 @@ import pytest
 from assay.cluster import Controller, RayExecutor, Silent, ray_executor
 from assay.cluster.phases import search_plan
 from assay.search import Ledger, State, Sweep
-from assay.search.sweep import ResourcesSection
+from assay.search.section_effort import ResourcesSection
 from assay.spaces import ClusterError
 from assay.trainables import Cause, Event, Failed, Finished, Reported, TrainableRef, TrialSpec
 

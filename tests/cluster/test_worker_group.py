@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from assay.cluster import RayExecutor
-from assay.search.sweep import ResourcesSection
+from assay.search.section_effort import ResourcesSection
 from assay.trainables import Cause, Event, Failed, Finished, Reported, TrainableRef, TrialSpec
 
 pytestmark = pytest.mark.ray

@@ -14,7 +14,7 @@ import pytest
 
 from assay.cluster import Executor, InlineExecutor
 from assay.cluster.virtual_executor import VirtualExecutor
-from assay.search.sweep import ResourcesSection
+from assay.search.section_effort import ResourcesSection
 from assay.spaces import SweepError, TrainableError
 from assay.trainables import Cause, Event, Failed, Finished, Reported, TrainableRef, TrialSpec
 

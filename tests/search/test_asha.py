@@ -21,7 +21,7 @@ def build(fidelity: Fidelity | None, seed: int = 0, **options: object) -> Schedu
 
 def test_the_defaults() -> None:
     options = SCHEDULERS["asha"].model_validate({"type": "asha"})
-    assert options.model_dump() == {"type": "asha", "eta": 3.0, "grace": None, "brackets": 1}
+    assert options.model_dump() == {"type": "asha", "metric": None, "eta": 3.0, "grace": None, "brackets": 1}
     assert options.grace_of(Fidelity("epoch", 2, 27)) == 2
     assert options.rungs(Fidelity("epoch", 1, 27)) == [1, 3, 9]
 

@@ -62,7 +62,7 @@ def _most(eta: float, longest: int) -> int:
 
 def test_the_defaults() -> None:
     for word in ("hyperband", "bohb"):
-        assert options(word).model_dump() == {"type": word, "eta": 3.0}
+        assert options(word).model_dump() == {"type": word, "metric": None, "eta": 3.0}
         assert options(word).needs_checkpoints
         assert options(word).rungs(Fidelity("epoch", 1, 27)) == [1, 3, 9]
         assert options(word).grace_of(Fidelity("epoch", 1, 27)) == 1

@@ -27,7 +27,7 @@ def options(**given: object) -> MedianStoppingOptions:
 
 
 def test_the_defaults() -> None:
-    assert options().model_dump() == {"type": "median", "grace": None, "samples": 3}
+    assert options().model_dump() == {"type": "median", "metric": None, "grace": None, "samples": 3}
     assert not options().needs_checkpoints
     assert options().rungs(Fidelity("epoch", 2, 5)) == [2, 3, 4]
     assert options(grace=4).rungs(Fidelity("epoch", 2, 5)) == [4]

@@ -51,7 +51,14 @@ def mistakes(scheduler: dict[str, Any], trials: int | None = 8, longest: int = 2
 
 
 def test_the_defaults() -> None:
-    common = {"population": None, "interval": None, "quantile": 0.25, "perturb": None, "synchronous": False}
+    common = {
+        "metric": None,
+        "population": None,
+        "interval": None,
+        "quantile": 0.25,
+        "perturb": None,
+        "synchronous": False,
+    }
     assert options("pb2").model_dump() == {"type": "pb2"} | common
     assert options("pbt").model_dump() == {"type": "pbt", "resample": 0.25, "factors": [0.8, 1.2]} | common
     for word in ("pbt", "pb2"):

@@ -92,7 +92,7 @@ def test_the_choices_are_those_of_the_algorithm(data: st.DataObject) -> None:
 
 def test_the_defaults() -> None:
     options = SCHEDULERS["promotion_asha"].model_validate({"type": "promotion_asha"})
-    assert options.model_dump() == {"type": "promotion_asha", "eta": 3.0, "grace": None}
+    assert options.model_dump() == {"type": "promotion_asha", "metric": None, "eta": 3.0, "grace": None}
     assert options.needs_checkpoints
     assert options.rungs(Fidelity("epoch", 1, 27)) == [1, 3, 9]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from assay.search import SCHEDULERS, SEARCHERS, Sweep
-from assay.search.sweep import parse_bytes, parse_duration
+from assay.search.section import parse_bytes, parse_duration
 from assay.spaces import SCORERS, Fidelity, Float, Space, SweepError
 
 EXAMPLES = settings(max_examples=100, deadline=None, derandomize=True)
@@ -106,7 +106,7 @@ def engines(draw: st.DrawFn, first: str) -> dict[str, Any]:
     longest = draw(st.integers(1, 300))
     sections = optional(
         draw,
-        searcher=st.sampled_from(["tpe", "random", {"type": "tpe", "startup": 3}]),
+        searcher=st.sampled_from(["tpe", "random", {"type": "tpe", "startup": 3}, "hyperopt", "regularized_evolution"]),
         engine=st.sampled_from(["assay", "tune"]),
     )
     if draw(st.booleans()):
@@ -134,10 +134,50 @@ def places(draw: st.DrawFn) -> dict[str, Any]:
             address=st.sampled_from(["auto", "head:6379", None]),
             storage=st.sampled_from(["/mnt/team", "s3://bucket/sweeps", None]),
             retry=st.just({"trials": 2, "lost": 0, "max_failed": 0.25}) | st.just({"max_failed": None}),
+            working_dir=st.just("."),
+            pip=st.just("requirements.txt") | st.just(["timm==1.0.9"]),
+            secrets=st.just(["TOKEN"]),
+            env=st.just({"OMP_NUM_THREADS": "2"}),
             timeouts=st.fixed_dictionaries({"trial": durations, "report": durations, "stop": durations}),
         ),
         "checkpoints": optional(draw, every=st.integers(1, 9), keep=st.integers(1, 9)),
     }
+
+
+@st.composite
+def outcomes(draw: st.DrawFn, first: str) -> dict[str, Any]:
+    """Constraints, architecture, tracking and export."""
+    limits = st.sampled_from([{"metric": "size", "max": 5}, {"metric": "ms", "min": -0.5, "max": 0.5}])
+    counts = st.sampled_from(["int(1, 4)", [16, 24], 3, {"min": 1, "max": 9, "log": True}, {"value": 2}])
+    stages = st.lists(
+        st.fixed_dictionaries({"ops": st.just(["conv3x3", "identity"]), "depth": counts, "width": counts})
+    )
+    formats = st.lists(st.sampled_from(["yaml", "json", "argparse", "hydra", "lightning", "hf", "mlflow"]), min_size=1)
+    return optional(
+        draw,
+        version=st.just(1),
+        constraints=st.lists(limits | st.just({"require": "tied <= 5"}), max_size=3),
+        architecture=st.fixed_dictionaries(
+            {
+                "input": st.just([3, 32, 32]),
+                "output": st.integers(1, 1000),
+                "stages": stages.filter(bool),
+                "zero_cost": st.just(["params", "synflow"]),
+                "prefilter": st.none() | st.floats(0.1, 0.9),
+            }
+        ),
+        tracking=st.just({"wandb": "vision", "tensorboard": True}) | st.just({"mlflow": "vision", "optuna": False}),
+        export=st.fixed_dictionaries(
+            {
+                "select": st.sampled_from(["best", "ensemble"]),
+                "to": st.none() | st.just("best"),
+                "formats": formats,
+                "rename": st.just({}) | st.just({first: "model.first"}),
+                "retrain": st.dictionaries(st.sampled_from(["epochs", "data.split"]), scalars()),
+                "model": st.none() | st.just({"formats": ["onnx"], "compress": ["int8"]}),
+            }
+        ),
+    )
 
 
 @st.composite
@@ -161,17 +201,24 @@ def sweeps(draw: st.DrawFn) -> dict[str, Any]:
         "description": draw(st.text(max_size=20)),
         "seed": draw(st.integers(0, 2**32 - 1)),
         "trainable": draw(st.none() | st.just("train.py:train")),
-        "objectives": [{"metric": metric, "goal": goal, "target": target, "scorer": scorer}],
+        "objectives": [
+            {"metric": metric, "goal": goal, "target": target, "scorer": scorer},
+            *draw(st.just([]) | st.just([{"metric": "ten letters", "goal": "minimize", "aggregate": "best"}])),
+        ],
         "parameters": space,
         "budget": draw(budgets(around["resources"])),
         "leaderboard": {
             "top": draw(st.integers(1, 20)),
             "seeds": draw(st.integers(2, 20)),
             "alpha": draw(st.floats(0.001, 0.4)),
-            "tie_break": draw(st.sampled_from(["mean", "cost"])),
+            "rope": draw(st.none() | st.floats(1e-6, 9)),
+            "tie_break": draw(st.sampled_from(["mean", "cost", ["size", "ms"]])),
+            "data": draw(st.sampled_from(["validation", "test"])),
         },
     }
-    return raw(**changes, **around, **draw(engines(next(iter(space)))))
+    first = next(iter(space))
+    space["tied"] = "int(1, 6)"
+    return raw(**changes, **around, **draw(engines(first)), **draw(outcomes(first)))
 
 
 @EXAMPLES
@@ -264,7 +311,12 @@ def test_the_registry_is_what_a_sweep_accepts() -> None:
 
 def test_the_sections_of_the_engine_and_what_they_are_without_being_given() -> None:
     form = Sweep.make(raw()).model_dump(mode="json")
-    assert form["objectives"][0] == {"metric": "loss", "goal": "minimize", "target": None, "scorer": None}
+    assert form["objectives"][0] == {
+        "metric": "loss",
+        "goal": "minimize",
+        **dict.fromkeys(["target", "reference", "scorer"]),
+        "aggregate": "last",
+    }
     assert form["budget"] == {
         "trials": 3,
         **dict.fromkeys(["time", "cpu_hours", "gpu_hours", "cost_usd", "patience", "concurrent"]),
@@ -279,8 +331,9 @@ def test_the_sections_of_the_engine_and_what_they_are_without_being_given() -> N
         "usd_per_hour": None,
     }
     assert form["cluster"] == {
-        "address": None,
-        "storage": None,
+        **dict.fromkeys(["address", "storage", "working_dir", "pip"]),
+        "secrets": [],
+        "env": {},
         "retry": {"trials": 0, "lost": 3, "max_failed": None},
         "timeouts": {"trial": None, "report": None, "stop": "60s"},
     }

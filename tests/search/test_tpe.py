@@ -150,3 +150,17 @@ def test_it_can_be_pickled() -> None:
         searcher.tell(over(number, config, [loss(config)]))
     copy = pickle.loads(pickle.dumps(searcher))
     assert copy.ask(12, ()) == searcher.ask(12, ())
+
+
+def test_parameters_are_modelled_each_for_itself_when_that_is_wanted() -> None:
+    proposals = []
+    for multivariate in (True, False):
+        searcher = build(startup=5, multivariate=multivariate)
+        asked = [searcher.ask(number, ()) for number in range(5)]
+        for number, config in enumerate(asked):
+            assert config is not None
+            searcher.tell(over(number, config, [loss(config)]))
+        proposals.append((asked, searcher.ask(5, ())))
+    (start, together), (same_start, apart) = proposals
+    assert start == same_start
+    assert together != apart

@@ -50,7 +50,7 @@ def test_every_grid_point_is_equally_likely() -> None:
 
 
 def test_a_log_draw_is_rounded_to_the_grid() -> None:
-    ends = [0.1, 0.15, 0.25, 0.35, 0.45, 0.5]
+    ends = [0.05, 0.15, 0.25, 0.35, 0.45, 0.55]
     shares = {
         point: math.log(high / low) for point, low, high in zip([0.1, 0.2, 0.3, 0.4, 0.5], ends, ends[1:], strict=False)
     }
@@ -137,7 +137,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"min": "1e-5", "max": 1}, "min must be a number, got '1e-5': write 1e-05"),
     ({"min": "low", "max": 1}, "min must be a number, got 'low'"),
     ({"min": "nan", "max": 1}, "min must be a number, got 'nan'"),
-    ({"min": None, "max": 1}, "min must be a number, got None"),
+    ({"min": None, "max": 1}, "min is missing: write min and max, or mean and std"),
     ({"min": True, "max": 2}, "min must be a number, got True"),
     ({"min": 0, "max": [1]}, "max must be a number, got [1]"),
     ({"min": 0, "max": math.inf}, "max must be finite, got inf"),

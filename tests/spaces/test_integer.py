@@ -50,7 +50,7 @@ def test_log_over_a_wide_range() -> None:
 def test_a_log_draw_is_rounded_to_the_grid() -> None:
     shares = {
         point: math.log(high / low)
-        for point, low, high in zip([2, 5, 8], [1.5, 3.5, 6.5], [3.5, 6.5, 8.5], strict=True)
+        for point, low, high in zip([2, 5, 8], [0.5, 3.5, 6.5], [3.5, 6.5, 9.5], strict=True)
     }
     assert fits(Integer(2, 8, log=True, step=3), shares)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.spaces import Categorical, Constant, Float, Integer, Parameter, Space, SpaceError, parse_parameter
+from assay.spaces import Categorical, Constant, Float, Integer, Parameter, Prior, Space, SpaceError, parse_parameter
 
 FORMS: list[tuple[Any, Parameter]] = [
     (0.1, Constant(0.1)),
@@ -40,6 +40,16 @@ FORMS: list[tuple[Any, Parameter]] = [
     ({"values": [1, None], "default": None}, Categorical([1, None], None)),
     ({"value": "int(1, 2)", "help": "text"}, Constant("int(1, 2)", help="text")),
     ({"value": None}, Constant(None)),
+    ("normal(0, 1.5)", Float(mean=0, std=1.5)),
+    ("lognormal(-7, 1)", Float(mean=-7, std=1, log=True)),
+    ({"mean": 0, "std": 1, "min": -2}, Float(-2, mean=0, std=1)),
+    ({"mean": -7, "std": 1, "log": True, "max": 0.1}, Float(max=0.1, log=True, mean=-7, std=1)),
+    ({"min": 1e-5, "max": 0.1, "log": True, "prior": {"center": 1e-3}}, Float(1e-5, 0.1, True, prior=Prior(1e-3))),
+    ({"min": 1, "max": 64, "prior": {"center": 8, "confidence": "high"}}, Integer(1, 64, prior=Prior(8, "high"))),
+    ({"values": ["a", "b"], "weights": [1, 2.5]}, Categorical(["a", "b"], weights=[1, 2.5])),
+    ({"values": [1, 2], "weights": [3, 3], "ordered": True}, Categorical([1, 2], ordered=True)),
+    ({"min": 0.0, "max": 1.0, "when": "n >= 3"}, Float(0, 1, when="n >= 3")),
+    ({"min": 0.0, "max": 1.0, "when": "n in [1, 2] and o == 'a'"}, Float(0, 1, when={"n": [1, 2], "o": "a"})),
     (Float(0, 1), Float(0, 1)),
 ]
 
@@ -54,15 +64,16 @@ FORM = (
     "cannot be read: expected name(min, max), such as loguniform(1e-5, 1e-1) or int(1, 6); "
     "if the text itself is meant, write {value: "
 )
-RANGES = "use 'uniform', 'loguniform', 'int' or 'logint'; if the text itself is meant, write {value: "
-UNKNOWN_RANGE_KEY = ": use 'type', 'min', 'max', 'log', 'step', 'default', 'when' or 'help'"
+MEANT = "if the text itself is meant, write {value: "
+RANGES = f"use 'uniform', 'loguniform', 'int', 'logint', 'normal' or 'lognormal'; {MEANT}"
+UNKNOWN_RANGE_KEY = ": use 'type', 'min', 'max', 'log', 'step', 'mean', 'std', 'prior', 'default', 'when' or 'help'"
 
 BAD: list[tuple[Any, list[str]]] = [
     ("loguniform(1e-5)", ["x: loguniform(1e-5) needs two bounds, got 1: write loguniform(min, max)"]),
     ("int(1, 2, 3)", ["x: int(1, 2, 3) needs two bounds, got 3: write int(min, max)"]),
     ("uniform()", ["x: uniform() needs two bounds, got 0: write uniform(min, max)"]),
     ("unifrom(1, 2)", [f"x: unifrom(...) is not a range (did you mean 'uniform'?): {RANGES}'unifrom(1, 2)'}}"]),
-    ("choice(1, 2)", [f"x: choice(...) is not a range: {RANGES}'choice(1, 2)'}}"]),
+    ("choice(1, 2)", [f"x: choice(...) is not a range: write a list, such as [a, b]; {MEANT}'choice(1, 2)'}}"]),
     ("int(1, 2", [f"x: 'int(1, 2' {FORM}'int(1, 2'}}"]),
     ("int(1, 10**9)", [f"x: 'int(1, 10**9)' {FORM}'int(1, 10**9)'}}"]),
     ("int(low=1, high=2)", [f"x: 'int(low=1, high=2)' {FORM}'int(low=1, high=2)'}}"]),
@@ -110,21 +121,40 @@ BAD: list[tuple[Any, list[str]]] = [
     ({"min": 1, "max": 9, 1: 1}, [f"x.1: unknown key 1{UNKNOWN_RANGE_KEY}"]),
     (
         {"values": [1, 2], "min": 1},
-        ["x.min: unknown key 'min': use 'values', 'default', 'when' or 'help'"],
+        ["x.min: unknown key 'min': use 'values', 'weights', 'ordered', 'default', 'when' or 'help'"],
     ),
     ({"value": 1, "default": 1}, ["x.default: unknown key 'default': use 'value', 'when' or 'help'"]),
+    ({"min": 1.0, "max": 9.0, "stepp": 2}, ["x.stepp: unknown key 'stepp' (did you mean 'step'?)"]),
     (
-        {"min": 1.0, "max": 9.0, "prior": 3, "std": 1, "stepp": 2},
-        [
-            "x.prior: prior is not supported in this version: remove it",
-            "x.std: std is not supported in this version: remove it",
-            "x.stepp: unknown key 'stepp' (did you mean 'step'?)",
-        ],
+        {"min": 1.0, "max": 9.0, "prior": 3},
+        ["x.prior: expected {center: 1e-3, confidence: low, medium or high}, got 3"],
+    ),
+    ({"min": 1.0, "max": 9.0, "prior": {"center": 10}}, ["x.prior.center: 10 is outside [1, 9]"]),
+    (
+        {"min": 1.0, "max": 9.0, "prior": {"center": 2, "confidence": "hi"}},
+        ["x.prior.confidence: 'hi' is not a confidence (did you mean 'high'?): use 'low', 'medium' or 'high'"],
+    ),
+    ({"std": 1.0}, ["x.std: a normal needs mean and std: mean is missing"]),
+    ({"mean": 0.0, "std": 0.0}, ["x.std: std must be above 0, got 0"]),
+    ({"mean": 0.0, "std": 1.0, "step": 0.5}, ["x.step: a normal has no step: leave it out, or mean and std"]),
+    (
+        {"mean": 0.0, "std": 1.0, "type": "int"},
+        ["x.type: a normal is of real numbers: leave type out, or mean and std"],
     ),
     (
-        {"values": [1, 2], "weights": [1, 1]},
-        ["x.weights: weights is not supported in this version: remove it"],
+        {"mean": 0.0, "std": 1.0, "min": 9.0},
+        ["x.mean: hardly any of normal(0, 1) lies between min and max: change the bounds, mean or std"],
     ),
+    ("normal(1)", ["x: normal(1) needs mean and std, got 1: write normal(mean, std)"]),
+    (
+        {"values": [1, 2], "weights": [1]},
+        ["x.weights: expected one number for each of the 2 values, got [1]"],
+    ),
+    (
+        {"values": [1, 2], "weights": [1, 0]},
+        ["x.weights: a weight must be above 0, got 0.0: leave out what is never drawn"],
+    ),
+    ({"values": [1, 2], "ordered": 1}, ["x.ordered: expected true or false, got 1"]),
     ([], ["x: values must be a list with at least one entry, got []"]),
     ({"values": 3}, ["x: values must be a list with at least one entry, got 3"]),
     (["a", "a"], ["x: values has 'a' twice"]),

@@ -1,0 +1,138 @@
+"""What the sections of a sweep have to agree on. A check runs when the sections that it names are good themselves."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ..spaces import Problem, Space, SpaceError, did_you_mean, one_of
+from .scheduler import SchedulerOptions
+from .searcher import SearcherOptions
+from .section_cluster import CheckpointsSection
+from .section_effort import BudgetSection, FidelitySection, ResourcesSection
+from .section_goal import Constraint, ObjectiveSection, RequireSection
+from .section_outcome import ExportSection
+
+_FIDELITY = "add `fidelity: {unit: epoch, min: 1, max: 27}`"
+
+
+def disagreements(sections: Mapping[str, Any]) -> Iterator[Problem]:
+    """All contradictions between the sections given, which are good each for itself."""
+    for check in _CHECKS:
+        names = inspect.signature(check).parameters
+        if names.keys() <= sections.keys():
+            try:
+                yield from check(**{name: sections[name] for name in names})
+            except SpaceError as error:
+                yield from error.problems
+
+
+def constrained(parameters: Space, constraints: list[Constraint]) -> Space:
+    """The space under the constraints that are known before a trial runs.
+
+    Raises:
+        SpaceError: located in the sweep, with the number of the constraint.
+    """
+    numbers = [number for number, one in enumerate(constraints) if isinstance(one, RequireSection)]
+    texts = [one.require for one in constraints if isinstance(one, RequireSection)]
+    if not texts:
+        return parameters
+    try:
+        space = parameters.with_constraints(texts)
+    except SpaceError as error:
+        raise SpaceError(_at_its_constraint(problem, numbers) for problem in error.problems) from error
+    try:
+        space.default()
+    except SpaceError as error:
+        raise SpaceError([problem.under("constraints") for problem in error.problems]) from error
+    return space
+
+
+def _at_its_constraint(problem: Problem, numbers: list[int]) -> Problem:
+    number, *inner = problem.where
+    return Problem(("constraints", numbers[int(number)], "require", *inner), problem.message)
+
+
+def _one_program(trainable: str | None, command: str | list[str] | None) -> Iterator[Problem]:
+    if trainable is not None and command is not None:
+        yield Problem(("command",), "trainable says already what is run: remove one of the two")
+
+
+def _prices(budget: BudgetSection, resources: ResourcesSection) -> Iterator[Problem]:
+    if budget.cost_usd is not None and resources.usd_per_hour is None:
+        text = "cost_usd needs the price of a worker: add `resources: {usd_per_hour: 2.5}`"
+        yield Problem(("budget", "cost_usd"), text)
+    if budget.gpu_hours is not None and not resources.gpu:
+        text = "gpu_hours, but trials have no GPU: add `resources: {gpu: 1}`, or write cpu_hours"
+        yield Problem(("budget", "gpu_hours"), text)
+
+
+def _length(scheduler: SchedulerOptions, fidelity: FidelitySection | None) -> Iterator[Problem]:
+    if scheduler.type == "none":
+        return
+    if fidelity is None:
+        yield Problem(("scheduler",), f"{scheduler.type} needs the length of a run: {_FIDELITY}")
+        return
+    grace = scheduler.grace_of(fidelity.core())
+    if grace > fidelity.max:
+        yield Problem(("scheduler", "grace"), f"grace {grace} is above the fidelity's max {fidelity.max}")
+
+
+def _scheduled(
+    scheduler: SchedulerOptions, fidelity: FidelitySection | None, parameters: Space, budget: BudgetSection
+) -> Iterator[Problem]:
+    if scheduler.type != "none" and fidelity is not None and not [*_length(scheduler, fidelity)]:
+        scheduler.check(parameters, fidelity.core(), budget.trials)
+    yield from ()
+
+
+def _copies(scheduler: SchedulerOptions, checkpoints: CheckpointsSection) -> Iterator[Problem]:
+    if scheduler.type in ("pbt", "pb2") and not checkpoints.every:
+        text = f"members of {scheduler.type} go on from each other's checkpoints: leave it above 0"
+        yield Problem(("checkpoints", "every"), text)
+
+
+def _compared(scheduler: SchedulerOptions, objectives: list[ObjectiveSection]) -> Iterator[Problem]:
+    metrics = [objective.metric for objective in objectives]
+    if scheduler.metric is None:
+        return
+    if scheduler.type == "none":
+        yield Problem(("scheduler", "metric"), "scheduler none compares nothing: remove it")
+    elif scheduler.metric not in metrics:
+        hint = did_you_mean(scheduler.metric, metrics)
+        text = f"{scheduler.metric!r} is not one of the objectives{hint}: use {one_of(metrics)}"
+        yield Problem(("scheduler", "metric"), text)
+
+
+def _modelled(
+    searcher: SearcherOptions, scheduler: SchedulerOptions, fidelity: FidelitySection | None
+) -> Iterator[Problem]:
+    if fidelity is not None:
+        searcher.check([*scheduler.rungs(fidelity.core()), fidelity.max])
+    yield from ()
+
+
+def _front(objectives: list[ObjectiveSection], export: ExportSection) -> Iterator[Problem]:
+    if len(objectives) == 1 and export.select == "knee":
+        text = "with one objective there is no front that could have a knee: write best"
+        yield Problem(("export", "select"), text)
+
+
+def _renamed(parameters: Space, export: ExportSection) -> Iterator[Problem]:
+    for name in export.rename:
+        if name not in parameters:
+            yield Problem(("export", "rename", name), f"no such parameter{did_you_mean(name, parameters)}")
+
+
+_CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
+    _one_program,
+    _prices,
+    _length,
+    _scheduled,
+    _copies,
+    _compared,
+    _modelled,
+    _front,
+    _renamed,
+)

@@ -1,0 +1,105 @@
+"""What a sweep file may say and this version cannot do. Such a file loads, but it does not run.
+
+A new engine removes its line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ..spaces import Problem, one_of
+from ..spaces.errors import Location, shown
+from .registry import SCHEDULERS, SEARCHERS
+from .section_goal import LimitSection
+from .sweep import Sweep
+
+_REMOVE = "remove it"
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """A key that nothing acts on.
+
+    Args:
+        path: of the key, with dots; ``*`` stands for every entry of a list or a mapping.
+        what: what it would do, with the ``{value}``.
+        cure: what to write instead.
+        wanted: whether a value asks for it; by default every value but None, false and empty ones.
+    """
+
+    path: str
+    what: str
+    cure: str = _REMOVE
+    wanted: Callable[[Any], bool] = bool
+
+
+def _other(*values: Any) -> Callable[[Any], bool]:
+    return lambda value: value not in values
+
+
+_MISSING = (
+    _Missing("command", "starting a program for each trial", "write trainable: file.py:function"),
+    _Missing("objectives.*.aggregate", "scoring a trial by its best report", "write last", _other("last")),
+    _Missing("constraints.*", "a limit on what trials report", wanted=lambda one: isinstance(one, LimitSection)),
+    _Missing("architecture", "building networks", "remove it, and make its choices parameters"),
+    _Missing("searcher.type", "searcher {value}", f"use {one_of(SEARCHERS)}", _other(*SEARCHERS)),
+    _Missing("scheduler.type", "scheduler {value}", f"use {one_of(SCHEDULERS)}", _other(*SCHEDULERS)),
+    _Missing("cluster.working_dir", "sending folder {value} to the cluster", "remove it, and use `assay submit`"),
+    _Missing("cluster.pip", "installing packages for trials", "remove it, and install them on the nodes"),
+    _Missing("cluster.secrets.*", "handing {value} to trials", "remove it, and set it on the nodes"),
+    _Missing("cluster.env.*", "setting variables of trials", "remove it, and set it on the nodes"),
+    _Missing("leaderboard.test", "test {value}", "write paired_t", _other("paired_t")),
+    _Missing("leaderboard.rope", "a region of practical equivalence", wanted=_other(None)),
+    _Missing("leaderboard.tie_break", "breaking ties by metrics", "write mean or cost", _other("mean", "cost")),
+    _Missing("leaderboard.data", "comparing finalists on the test part", "write validation", _other("validation")),
+    _Missing("tracking.wandb", "telling project {value} of Weights & Biases"),
+    _Missing("tracking.mlflow", "telling experiment {value} of MLflow"),
+    _Missing("tracking.tensorboard", "writing TensorBoard's files"),
+    _Missing("tracking.optuna", "writing Optuna's journal"),
+    _Missing("export.select", "choosing the {value}", "write best", _other("best")),
+    _Missing("export.to", "exporting to {value} when the sweep ends", "remove it, and run `assay export`"),
+    _Missing("export.formats.*", "writing format {value}", "use 'yaml' or 'json'", _other("yaml", "json")),
+    _Missing("export.into", "filling in {value}"),
+    _Missing("export.rename", "renaming parameters"),
+    _Missing("export.retrain", "changing values for production"),
+    _Missing("export.model", "writing the trained model"),
+)
+
+
+def missing_engines(sweep: Sweep) -> list[Problem]:
+    """All that ``sweep`` asks for and this version cannot do; empty when it can run."""
+    found = [*_several_objectives(sweep)]
+    for missing in _MISSING:
+        for where, value in _at(sweep, tuple(missing.path.split(".")), ()):
+            if missing.wanted(value):
+                what = missing.what.format(value=shown(value))
+                found.append(Problem(where, f"{what} is not in this version: {missing.cure}"))
+    return found
+
+
+def _several_objectives(sweep: Sweep) -> Iterator[Problem]:
+    """A front of several objectives, and where it is measured from."""
+    for index, objective in enumerate(sweep.objectives):
+        if index:
+            text = f"optimising {shown(objective.metric)} as well is not in this version: keep the first objective"
+            yield Problem(("objectives", index), text)
+        elif objective.reference is not None:
+            text = "measuring a front of several objectives is not in this version: remove it"
+            yield Problem(("objectives", 0, "reference"), text)
+
+
+def _at(value: Any, path: tuple[str, ...], where: Location) -> Iterator[tuple[Location, Any]]:
+    """What stands at ``path`` below ``value``, each with its place."""
+    if not path:
+        yield where, value
+        return
+    first, *rest = path
+    if first != "*":
+        inner = getattr(value, first, None)
+        yield from _at(inner, tuple(rest), (*where, first)) if inner is not None else ()
+        return
+    entries = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, entry in entries:
+        yield from _at(entry, tuple(rest), (*where, key))

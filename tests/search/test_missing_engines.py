@@ -1,0 +1,92 @@
+"""What a sweep may say and nothing acts on is named, with its line, what it would do, and the cure."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assay.search import SCHEDULERS, SEARCHERS, Sweep, at_lines_of, missing_engines, read_sweep
+from assay.search.missing_engines import _MISSING
+from assay.spaces import SweepError, one_of
+
+VALID = Path(__file__).parent / "sweeps" / "valid"
+GOOD: dict[str, Any] = {
+    "name": "x",
+    "objectives": [{"metric": "loss", "goal": "minimize"}],
+    "parameters": {"lr": "uniform(0, 1)"},
+    "budget": {"trials": 1},
+}
+ASKED: dict[str, Any] = {
+    "command": {"command": ["python", "train.py"]},
+    "objectives.*.aggregate": {"objectives": [{"metric": "loss", "goal": "minimize", "aggregate": "best"}]},
+    "constraints.*": {"constraints": [{"require": "lr <= 0.5"}, {"metric": "size", "max": 3}]},
+    "architecture": {
+        "architecture": {"input": [3], "output": 10, "stages": [{"ops": ["a", "b"], "depth": 2, "width": [16, 32]}]}
+    },
+    "searcher.type": {"searcher": {"type": "regularized_evolution"}},
+    "leaderboard.test": {"leaderboard": {"test": "bayes_signed_rank", "rope": 0.01}},
+    "leaderboard.rope": {"leaderboard": {"rope": 0.01}},
+    "leaderboard.tie_break": {"leaderboard": {"tie_break": ["size"]}},
+    "leaderboard.data": {"leaderboard": {"data": "test"}},
+    "cluster.working_dir": {"cluster": {"working_dir": "."}},
+    "cluster.pip": {"cluster": {"pip": ["timm"]}},
+    "cluster.secrets.*": {"cluster": {"secrets": ["TOKEN"]}},
+    "cluster.env.*": {"cluster": {"env": {"TOKEN": "abc"}}},
+    "tracking.wandb": {"tracking": {"wandb": "vision"}},
+    "tracking.mlflow": {"tracking": {"mlflow": "vision"}},
+    "tracking.tensorboard": {"tracking": {"tensorboard": True}},
+    "tracking.optuna": {"tracking": {"optuna": True}},
+    "export.select": {"export": {"select": "ensemble"}},
+    "export.to": {"export": {"to": "best"}},
+    "export.formats.*": {"export": {"formats": ["yaml", "hydra"]}},
+    "export.into": {"export": {"into": "train.yaml"}},
+    "export.rename": {"export": {"rename": {"lr": "optim.lr"}}},
+    "export.retrain": {"export": {"retrain": {"epochs": 40}}},
+    "export.model": {"export": {"model": {"formats": ["onnx"]}}},
+}
+"""For each key what asks for it; ``scheduler.type`` has none, because every scheduler of the format has an engine."""
+
+
+def missing(file: Path) -> list[str]:
+    """As a run is refused."""
+    with pytest.raises(SweepError) as caught, at_lines_of(file):
+        raise SweepError(missing_engines(read_sweep(file)))
+    return [line.removeprefix(f"{file}:") for line in str(caught.value).splitlines()]
+
+
+def test_a_sweep_that_asks_for_nothing_special_has_all_its_engines() -> None:
+    assert missing_engines(read_sweep(VALID / "quickstart.yaml")) == []
+    for searcher in SEARCHERS:
+        assert missing_engines(Sweep.make(GOOD | {"searcher": searcher})) == []
+    for scheduler in SCHEDULERS:
+        assert missing_engines(Sweep.make(GOOD | {"scheduler": scheduler, "fidelity": {"max": 9}})) == []
+
+
+@pytest.mark.parametrize("file", ["cnn-pbt", "nas-regularized-evolution", "tabular-asha-tpe"])
+def test_the_long_examples(file: str) -> None:
+    expected = (VALID / f"{file}.txt").read_text(encoding="utf-8").replace("<searchers>", one_of(SEARCHERS))
+    assert missing(VALID / f"{file}.yaml") == expected.splitlines()
+
+
+@pytest.mark.parametrize("path", sorted({line.path for line in _MISSING} - {"scheduler.type"}))
+def test_every_line_of_the_table_names_what_asks_for_it(path: str) -> None:
+    problems = missing_engines(Sweep.make(GOOD | ASKED[path]))
+    asked = [re.sub(r"\.(\d+|TOKEN)\b", ".*", ".".join(map(str, problem.where))) for problem in problems]
+    assert path in asked
+    assert all(" is not in this version: " in problem.message for problem in problems)
+
+
+def test_a_second_objective_and_where_a_front_is_measured_from() -> None:
+    objectives = [{"metric": "loss", "goal": "minimize", "reference": 3}, {"metric": "ms", "goal": "minimize"}]
+    assert [str(problem) for problem in missing_engines(Sweep.make(GOOD | {"objectives": objectives}))] == [
+        "objectives.0.reference: measuring a front of several objectives is not in this version: remove it",
+        "objectives.1: optimising 'ms' as well is not in this version: keep the first objective",
+    ]
+
+
+def test_a_secret_and_the_value_of_a_variable_are_not_shown() -> None:
+    sweep = Sweep.make(GOOD | {"cluster": {"env": {"TOKEN": "0123456789"}}})
+    assert "0123456789" not in str(missing_engines(sweep)[0])
