@@ -11,8 +11,8 @@ import numpy as np
 
 from ..search import Phase, State, Sweep, Trial
 from ..spaces import Config
-from .finalists import rank_search, select_finalists
-from .notes import claim_notes, failure_notes, progress_notes
+from .finalists import broken_limits, rank_search, select_finalists
+from .notes import claim_notes, failure_notes, limit_notes, progress_notes
 from .paired_t import Floats, mean, t_interval, vary, worse_than_best
 
 
@@ -71,6 +71,7 @@ class Leaderboard:
         replicates: per finalist, on the same seeds and splits for all.
         notes: what a reader must know to judge the numbers.
         varies: whether replicates of a config differ; if not, there is nothing to test, and no p-values.
+        broken: finalists whose replicates are beyond a limit on average, and which; they are not ranked.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Leaderboard:
     replicates: int = 0
     notes: list[str] = field(default_factory=list)
     varies: bool = True
+    broken: dict[int, str] = field(default_factory=dict)
 
     @property
     def replicated(self) -> bool:
@@ -92,6 +94,8 @@ class Leaderboard:
     @property
     def headline(self) -> str:
         """One sentence with the answer."""
+        if self.winner is None and self.broken:
+            return "no finalist is within the limits on fresh seeds: there is no winner"
         if self.winner is None:
             return "not replicated yet: these are search scores, which flatter the best"
         row = self.row(self.winner)
@@ -127,6 +131,7 @@ class Leaderboard:
             "tied": self.tied,
             "headline": self.headline,
             "notes": self.notes,
+            "broken_limits": {str(trial): why for trial, why in self.broken.items()},
             "rows": [_row_dict(row) for row in self.rows],
         }
 
@@ -148,12 +153,15 @@ def build_leaderboard(sweep: Sweep, trials: Sequence[Trial], test_scores: Mappin
     board = Leaderboard(sweep.name, objective.metric, objective.goal, options.alpha, [])
     finalists = select_finalists(trials, objective, options.top, default)
     replicates = {f.number: _replicates_of(f, trials) for f in finalists}
-    full = [f for f in finalists if _count(replicates[f.number], State.COMPLETE) == options.seeds]
+    done = [f for f in finalists if _count(replicates[f.number], State.COMPLETE) == options.seeds]
+    broken = {f.number: why for f in done if (why := broken_limits(replicates[f.number], objective))}
+    full = [f for f in done if f.number not in broken]
     under_way = progress_notes(replicates, options.seeds)
     if under_way or not full:  # to rank those that are done would call a winner without its rivals
         shown = rank_search(trials, objective)[: max(10, options.top)]
         rows = [_search_row(trial, sweep, default) for trial in shown]
-        return replace(board, rows=rows, notes=under_way + failure_notes(replicates, options.seeds))
+        notes = under_way + failure_notes(replicates, options.seeds) + limit_notes(trials, objective, broken)
+        return replace(board, rows=rows, notes=notes, broken=broken)
     rows = _ranked(full, replicates, sweep, test_scores)
     rest = [
         replace(_search_row(f, sweep, default), failed=_count(replicates[f.number], State.FAILED))
@@ -170,8 +178,11 @@ def build_leaderboard(sweep: Sweep, trials: Sequence[Trial], test_scores: Mappin
         winner=winner.trial,
         tied=[row.trial for row in tied],
         replicates=options.seeds,
-        notes=claim_notes(sweep, used, varies) + failure_notes(replicates, options.seeds),
+        notes=claim_notes(sweep, used, varies)
+        + failure_notes(replicates, options.seeds)
+        + limit_notes(trials, objective, broken),
         varies=varies,
+        broken=broken,
     )
 
 

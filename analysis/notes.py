@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..search import State, Sweep, Trial
+from ..spaces import Objective
+from .finalists import scored_search
 
 
 def claim_notes(sweep: Sweep, used: Sequence[Trial], varies: bool) -> list[str]:
@@ -51,6 +53,14 @@ def failure_notes(replicates: Mapping[int, list[Trial]], seeds: int) -> list[str
         if reasons:
             notes.append(f"trial {number} is not ranked: {len(reasons)} of {seeds} replicates failed ({reasons[0]})")
     return notes
+
+
+def limit_notes(trials: Sequence[Trial], objective: Objective, broken: Mapping[int, str]) -> list[str]:
+    """What is not ranked because it is beyond a limit."""
+    limits = " and ".join(map(str, objective.limits))
+    beyond = sum(bool(objective.excess(trial.metrics)) for trial in scored_search(trials))
+    notes = [f"{beyond} trials of the search are not ranked: they break {limits}"] if beyond else []
+    return notes + [f"trial {number} is not ranked: its replicates break {why}" for number, why in broken.items()]
 
 
 def progress_notes(replicates: Mapping[int, list[Trial]], seeds: int) -> list[str]:

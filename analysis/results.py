@@ -15,7 +15,7 @@ import numpy as np
 from ..search import Artifact, Ledger, Phase, State, SweepRecord, Trial
 from ..spaces import AssayError, NoResultError, UsageError, did_you_mean, one_of
 from .ensemble import EnsembleReport, blend, select_ensemble
-from .finalists import rank_search
+from .finalists import rank_search, scored_search
 from .leaderboard import Leaderboard, build_leaderboard
 from .scorers import Array, Floats, Scorer, default_scorer, fits, get_scorer
 
@@ -88,18 +88,31 @@ class Results:
 
     @property
     def scored(self) -> bool:
-        """Whether some trial of the search has a score."""
+        """Whether some trial of the search has a score and is within the limits."""
         return bool(rank_search(self.trials, self.sweep.objective))
 
     def require_a_score(self) -> None:
-        """Nothing, when some trial of the search has a score.
+        """Nothing, when some trial has a score and is within the limits.
 
         Raises:
             NoResultError: otherwise, with the most common reason.
         """
         if not self.scored:
-            why = _most_common_reason(self.trials)
-            raise NoResultError(f"sweep {self.record.name!r} has no trial with a score{why}")
+            why = self.why_infeasible() or f"has no trial with a score{_most_common_reason(self.trials)}"
+            raise NoResultError(f"sweep {self.record.name!r} {why}")
+        if self._leaderboard.broken and not self._leaderboard.replicated:
+            broken = "; ".join(f"trial {number} breaks {why}" for number, why in self._leaderboard.broken.items())
+            raise NoResultError(f"sweep {self.record.name!r} has no winner: on fresh seeds {broken}")
+
+    def why_infeasible(self) -> str:
+        """Which limits all trials with a score break; empty when there is none with a score."""
+        scored, objective = scored_search(self.trials), self.sweep.objective
+        if not scored:
+            return ""
+        nearest = min(scored, key=lambda trial: objective.excess(trial.metrics))
+        values = ", ".join(f"{one.metric} {nearest.metrics[one.metric]}" for one in objective.limits)
+        limits = " and ".join(map(str, objective.limits))
+        return f"has no trial within the limits {limits}; the nearest is trial {nearest.number} with {values}"
 
     def ensemble(self) -> EnsembleReport | None:
         """Greedy ensemble of the search's models; None when :attr:`ensemble_note` tells why not."""

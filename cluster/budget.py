@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..search import Report, State, Sweep, Trial
 
 _HOPELESS_FAILURES = 5
@@ -45,7 +47,7 @@ class Budget:
         self._scored = True
         self._seconds += report.seconds - self._spent.get(number, 0.0)
         self._spent[number] = report.seconds
-        score = self._objective.score(value)
+        score = -math.inf if self._objective.excess(report.metrics) else self._objective.score(value)
         if self._best is None or score > self._best:
             self._best, self._best_of, self._since_best = score, number, 0
         if self._target is not None and score >= self._objective.score(self._target):

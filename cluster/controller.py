@@ -25,6 +25,7 @@ from ..search import (
 )
 from ..search.journal import Event as JournalEvent
 from ..search.store import trial_folder
+from ..search.trial import latest_metrics
 from ..trainables import OTHER_DATA, Cause, Event, Failed, Finished, Reported, TrialSpec
 from .executor import Executor
 from .files import write_predictions
@@ -350,11 +351,21 @@ class Controller:
             write_predictions(self._ledger.store, self._record.name, trial.number, part, predictions)
             for part, predictions in event.predictions.items()
         ]
+        unknown = self._unknown_limits(trial)
+        if unknown:
+            self._on_failed(trial, Failed(trial.number, Cause.METRIC, unknown))
+            return
         self._data_id = self._data_id or event.data_id
         trial.resplit, trial.testable, trial.data_id = event.resplit, event.testable, event.data_id
         state = trial.ending if trial.stop_sent and trial.ending else State.COMPLETE
         self._note_short_run(trial, state)
         self._close(trial, state, files=files)
+
+    def _unknown_limits(self, trial: OpenTrial) -> str:
+        """Why it cannot be told whether a trial that ended by itself is within the limits; empty when it can be."""
+        if trial.phase is Phase.TEST or trial.ending is State.STOPPED:
+            return ""
+        return self._objective.unknown(latest_metrics(trial.reports))
 
     def _note_short_run(self, trial: OpenTrial, state: State) -> None:
         """Once: a full run that makes fewer reports than the sweep says."""

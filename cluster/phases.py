@@ -132,6 +132,9 @@ class PhaseRunner:
             self._observer.message(f"no config that is new was found any more: the search ends after {plan.total}")
 
     def _why_nothing(self, plan: SearchPlan) -> str:
+        infeasible = self._results().why_infeasible()
+        if infeasible:
+            return f"sweep {self._record.name!r} {infeasible}"
         failed = [t for t in self._results().phase(Phase.SEARCH) if t.state is State.FAILED]
         if not failed:
             return "no trial gave a score: the budget was used up before the first report"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from ..search import Artifact, Decision, EventKind, Ledger, Phase, Report, Saved, State, SweepRecord, Trial
 from ..search.journal import Event as JournalEvent
 from ..search.store import trial_folder
+from ..search.trial import latest_metrics
 from ..spaces import Config
 from ..trainables import OTHER_DATA, Failed, Finished, Reported, TrialSpec
 from .extend import next_order
@@ -184,6 +185,10 @@ class TuneRecord:
             return
         if end.data_id and end.data_id != (self._data_id or end.data_id):
             self.failed(number, OTHER_DATA)
+            return
+        unknown = self._sweep.objective.unknown(latest_metrics(trial.reports))
+        if unknown:
+            self.failed(number, unknown)
             return
         files = [
             write_predictions(self._ledger.store, self._record.name, number, part, predictions)

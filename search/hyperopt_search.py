@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -46,7 +46,7 @@ class HyperoptSearch:
         from hyperopt import Domain
 
         self._space = space
-        self._metric = objective.metric
+        self._objective = objective
         self._seed = seed
         self._suggest = _algorithm(algorithm)
         self._seen = Observations(objective.sign, rungs, startup)
@@ -73,7 +73,8 @@ class HyperoptSearch:
     def tell(self, trial: Trial) -> None:
         if trial.number not in self._started:
             self.adopt(trial.number, trial.config)
-        self._seen.end(trial.number, curve_of(trial, self._metric), trial.state)
+        excess = self._objective.excess(trial.metrics)
+        self._seen.end(trial.number, curve_of(trial, self._objective.metric), trial.state, excess)
 
     def _propose(self, level: float, rng: np.random.Generator, taken: Container[Config]) -> Config | None:
         """What Hyperopt proposes; None when all tries were taken or broke a constraint."""
@@ -89,10 +90,12 @@ class HyperoptSearch:
         return None
 
     def _trials(self, level: float) -> Any:
-        """Hyperopt's record of the scores at a rung, as losses, and of what runs."""
+        """Hyperopt's record of the scores at a rung, as losses, and of what runs or is beyond the limits, without."""
         from hyperopt import trials_from_docs
 
-        scores: Mapping[int, float | None] = dict(self._seen.ranked(level)) | dict.fromkeys(self._seen.running(level))
+        scores: dict[int, float | None] = dict.fromkeys(self._seen.running(level))
+        for index, score in self._seen.ranked(level):
+            scores[index] = score if not self._seen.excess(index) else None
         documents = [self._document(index, score) for index, score in sorted(scores.items())]
         return trials_from_docs(documents, validate=False)
 

@@ -12,7 +12,6 @@ from typing import Any
 from ..spaces import Problem, one_of
 from ..spaces.errors import Location, shown
 from .registry import SCHEDULERS, SEARCHERS
-from .section_goal import LimitSection
 from .sweep import Sweep
 
 _REMOVE = "remove it"
@@ -42,7 +41,6 @@ def _other(*values: Any) -> Callable[[Any], bool]:
 _MISSING = (
     _Missing("command", "starting a program for each trial", "write trainable: file.py:function"),
     _Missing("objectives.*.aggregate", "scoring a trial by its best report", "write last", _other("last")),
-    _Missing("constraints.*", "a limit on what trials report", wanted=lambda one: isinstance(one, LimitSection)),
     _Missing("architecture", "building networks", "remove it, and make its choices parameters"),
     _Missing("searcher.type", "searcher {value}", f"use {one_of(SEARCHERS)}", _other(*SEARCHERS)),
     _Missing("scheduler.type", "scheduler {value}", f"use {one_of(SCHEDULERS)}", _other(*SCHEDULERS)),

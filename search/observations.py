@@ -27,6 +27,7 @@ class Observations:
         self.configs: list[Config] = []
         self._index: dict[int, int] = {}
         self._running: set[int] = set()
+        self._excess: dict[int, float] = {}
 
     def start(self, number: int, config: Config) -> None:
         """Trial ``number`` runs ``config``."""
@@ -40,9 +41,14 @@ class Observations:
         if number in self._index and step in self._scores:
             self._scores[step][self._index[number]] = self._sign * value
 
-    def end(self, number: int, curve: dict[int, float], state: State) -> None:
-        """A failed trial is forgotten; the last value of one that ended by itself holds for all rungs above."""
+    def end(self, number: int, curve: dict[int, float], state: State, excess: float = 0.0) -> None:
+        """A failed trial is forgotten; the last value of one that ended by itself holds for all rungs above.
+
+        Args:
+            excess: how far it is beyond the limits of the objective.
+        """
         index = self._index[number]
+        self._excess[index] = excess
         self._running.discard(index)
         for step, value in curve.items():
             self.report(number, step, value)
@@ -58,8 +64,12 @@ class Observations:
         return next((step for step in reversed(self._scores) if len(self._scores[step]) >= self._enough), None)
 
     def ranked(self, level: float) -> list[tuple[int, float]]:
-        """Positions in :attr:`configs` and scores at a rung, the best first."""
-        return sorted(self._scores[level].items(), key=lambda pair: (-pair[1], pair[0]))
+        """Positions in :attr:`configs` and scores at a rung, the best first: within the limits before beyond them."""
+        return sorted(self._scores[level].items(), key=lambda pair: (self.excess(pair[0]), -pair[1], pair[0]))
+
+    def excess(self, index: int) -> float:
+        """How far the trial at a position is beyond the limits; 0 while that is not known."""
+        return self._excess.get(index, 0.0)
 
     def running(self, level: float) -> list[int]:
         """Positions of configs that run and have no score at a rung yet."""

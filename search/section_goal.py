@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from ..spaces import SCORERS, Problem, SpaceError, did_you_mean, one_of
+from ..spaces import SCORERS, Limit, Problem, SpaceError, did_you_mean, one_of
 from ..spaces.errors import shown
 from .explain import problems
 from .section import Section
@@ -70,6 +70,10 @@ class LimitSection(Section):
     """The least that is allowed."""
     max: float | None = None
     """The most that is allowed."""
+
+    def core(self) -> Limit:
+        """The same as a core type."""
+        return Limit(self.metric, self.min, self.max)
 
     @model_validator(mode="after")
     def _bounded(self) -> LimitSection:

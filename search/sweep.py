@@ -32,7 +32,7 @@ from .section import Section, Texts
 from .section_architecture import ArchitectureSection
 from .section_cluster import CheckpointsSection, ClusterSection
 from .section_effort import BudgetSection, FidelitySection, ResourcesSection
-from .section_goal import Constraint, ObjectiveSection
+from .section_goal import Constraint, LimitSection, ObjectiveSection
 from .section_outcome import ExportSection, LeaderboardSection, TrackingSection
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -227,7 +227,8 @@ class Sweep(Section):
     def objective(self) -> Objective:
         """The metric that the sweep optimises."""
         first = self.objectives[0]
-        return Objective(first.metric, first.goal, first.scorer)
+        limits = tuple(one.core() for one in self.constraints if isinstance(one, LimitSection))
+        return Objective(first.metric, first.goal, first.scorer, limits)
 
     @property
     def granted(self) -> Fidelity | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,9 +13,15 @@ from ..spaces import Problem, SweepError
 from .sweep import Sweep
 from .yaml_reader import Document, read_yaml
 
+Change = Callable[[Document], Document]
+"""What the command line makes of a file's content."""
 
-def read_sweep(path: str | Path) -> Sweep:
+
+def read_sweep(path: str | Path, change: Change | None = None) -> Sweep:
     """The sweep in a YAML or JSON file.
+
+    Args:
+        change: of the content, before it is checked.
 
     Raises:
         SweepError: when the file is missing, is not YAML, or holds mistakes: one line for each.
@@ -23,6 +29,7 @@ def read_sweep(path: str | Path) -> Sweep:
     document = read_document(path)
     if document.value is None:
         raise SweepError(f"{path}: the file is empty: a sweep needs name, trainable, objectives, parameters, budget")
+    document = change(document) if change else document
     problems = list(document.duplicates)
     try:
         sweep = Sweep.make(document.value)
@@ -52,8 +59,11 @@ def at_lines(path: str | Path, document: Document, problems: list[Problem]) -> s
 
 
 @contextmanager
-def at_lines_of(path: str | Path) -> Iterator[None]:
+def at_lines_of(path: str | Path, change: Change | None = None) -> Iterator[None]:
     """Mistakes that are found after the file was read, such as what cannot run, with their lines in the file.
+
+    Args:
+        change: with which it was read.
 
     Raises:
         SweepError: instead of the one without lines.
@@ -64,6 +74,7 @@ def at_lines_of(path: str | Path) -> Iterator[None]:
         if not error.problems:
             raise
         document = read_yaml(_text(path))
+        document = change(document) if change else document
         lines = [
             _located(path, document, one) if one.where else str(one) for one in _in_order(document, error.problems)
         ]
@@ -91,8 +102,7 @@ def _in_order(document: Document, problems: list[Problem]) -> list[Problem]:
 
 
 def _located(path: str | Path, document: Document, problem: Problem) -> str:
-    line, column = document.mark(problem.where)
-    return f"{path}:{line}:{column}: {problem}"
+    return f"{document.place(path, problem.where)}: {problem}"
 
 
 def _syntax(path: str | Path, error: yaml.YAMLError) -> str:

@@ -57,7 +57,7 @@ class TPE:
         multivariate: bool = True,
     ) -> None:
         self._space = space
-        self._metric = objective.metric
+        self._objective = objective
         self._seed = seed
         self._startup = startup
         self._multivariate = multivariate
@@ -99,12 +99,15 @@ class TPE:
 
         if trial.number not in self._running:
             self.adopt(trial.number, trial.config)
-        asked, curve, state = self._running.pop(trial.number), curve_of(trial, self._metric), _state(trial)
+        asked, curve, state = self._running.pop(trial.number), curve_of(trial, self._objective.metric), _state(trial)
+        excess = self._objective.excess(trial.metrics)
         if self._rungs is not None:
-            self._rungs.seen.end(trial.number, curve, trial.state)
+            self._rungs.seen.end(trial.number, curve, trial.state, excess)
         for step, value in curve.items():
             asked.report(value, step)
-        final = trial.value(self._metric) if state == TrialState.COMPLETE else None
+        if self._objective.limits:
+            asked.set_constraint("limits", excess)
+        final = trial.value(self._objective.metric) if state == TrialState.COMPLETE else None
         self.study.tell(asked, final, state=state)
 
     def _keep(self, number: int, config: Config, asked: optuna.Trial) -> None:
@@ -117,13 +120,27 @@ class TPE:
             self.study.tell(asked, state=TrialState.FAIL)
             self.adopt(number, config)
 
+    def _sampler(self, number: int) -> optuna.samplers.TPESampler:
+        import optuna
+
+        state = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return optuna.samplers.TPESampler(
+                seed=state,
+                n_startup_trials=self._startup,
+                multivariate=self._multivariate,
+                group=self._multivariate,
+                constant_liar=True,
+            )
+
     def _ask_optuna(self, number: int, taken: Container[Config]) -> Config | None:
         """Optuna's proposal; None when all tries were taken or broke a constraint."""
         from optuna import TrialPruned
         from optuna.trial import TrialState
 
         # A sampler of its own for each trial: what is proposed depends on what was told, not on earlier asks.
-        self.study.sampler = _sampler(self._seed, number, self._startup, self._multivariate)
+        self.study.sampler = self._sampler(number)
         for _ in range(_TRIES):
             asked = self.study.ask()
             with suppress(TrialPruned):  # it breaks a constraint
@@ -320,17 +337,6 @@ def _study(objective: Objective) -> optuna.Study:
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna.create_study(direction=objective.goal)
-
-
-def _sampler(seed: int, number: int, startup: int, joint: bool) -> optuna.samplers.TPESampler:
-    import optuna
-
-    state = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.TPESampler(
-            seed=state, n_startup_trials=startup, multivariate=joint, group=joint, constant_liar=True
-        )
 
 
 class TPEOptions(SearcherOptions):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -145,6 +146,16 @@ class Trial:
         start = [(segment.first_step, segment.checkpoint)] if segment and segment.checkpoint else []
         return start + [(r.step, r.checkpoint) for r in self.reports if r.checkpoint and r.segment == index]
 
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The last value of every metric that was reported."""
+        return latest_metrics(self.reports)
+
     def value(self, metric: str) -> float | None:
         """The metric at the last report; None before the first."""
         return float(self.reports[-1].metrics[metric]) if self.reports else None
+
+
+def latest_metrics(reports: Iterable[Report]) -> dict[str, Any]:
+    """The last value of every metric in reports."""
+    return {name: value for report in reports for name, value in report.metrics.items()}

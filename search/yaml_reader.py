@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -14,17 +15,30 @@ from ..spaces.errors import Location, shown
 
 @dataclass(frozen=True)
 class Document:
-    """A parsed file: plain Python values, where each one stands (1-based line and column), and duplicate keys."""
+    """A parsed file: plain Python values, where each one stands (1-based line and column), and duplicate keys.
+
+    Args:
+        options: what the command line put at a place instead, as it was written there.
+    """
 
     value: Any
     marks: dict[Location, tuple[int, int]]
     duplicates: list[Problem]
+    options: Mapping[Location, str] = field(default_factory=dict)
 
     def mark(self, where: Location) -> tuple[int, int]:
         """Line and column of the value at ``where``, or of the nearest thing around it."""
         while where and where not in self.marks:
             where = where[:-1]
         return self.marks.get(where, (1, 1))
+
+    def place(self, path: object, where: Location) -> str:
+        """``path:line:column`` of the value at ``where``, or the option that put it there."""
+        for length in range(len(where), 0, -1):
+            if where[:length] in self.options:
+                return self.options[where[:length]]
+        line, column = self.mark(where)
+        return f"{path}:{line}:{column}"
 
 
 class _Loader(yaml.SafeLoader):

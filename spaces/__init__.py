@@ -24,7 +24,7 @@ from .fidelity import Fidelity
 from .float import Float
 from .integer import Integer
 from .notation import parse_parameter
-from .objective import SCORERS, Goal, Objective
+from .objective import SCORERS, Goal, Limit, Objective
 from .parameter import Condition, Parameter
 from .presets import preset
 from .scale import Prior
@@ -44,6 +44,7 @@ __all__ = [
     "Float",
     "Goal",
     "Integer",
+    "Limit",
     "NoResultError",
     "NotFoundError",
     "Objective",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from .errors import SpaceError, did_you_mean, one_of, shown
 
@@ -28,6 +30,32 @@ _PREFIXES = ("val_", "valid_", "validation_", "eval_", "test_")
 
 
 @dataclass(frozen=True)
+class Limit:
+    """A bound on a metric that a trial reports besides the objective; what breaks it cannot win.
+
+    Args:
+        min, max: the least and the most that is allowed; at least one of them.
+    """
+
+    metric: str
+    min: float | None = None
+    max: float | None = None
+
+    def __str__(self) -> str:
+        low = f"{self.min:g} <= " if self.min is not None else ""
+        high = f" <= {self.max:g}" if self.max is not None else ""
+        return f"{low}{self.metric}{high}"
+
+    def excess(self, value: Any) -> float:
+        """How far ``value`` lies outside, as a share of the bound; 0 within, infinite for what is no number."""
+        if not _is_number(value):
+            return math.inf
+        gaps = [(self.min, self.min - value)] if self.min is not None else []
+        gaps += [(self.max, value - self.max)] if self.max is not None else []
+        return max(max(0.0, float(gap)) / (abs(bound) or 1.0) for bound, gap in gaps)
+
+
+@dataclass(frozen=True)
 class Objective:
     """A metric and the direction that is better.
 
@@ -36,6 +64,7 @@ class Objective:
         goal: ``"maximize"`` or ``"minimize"``.
         scorer: how the same metric is computed from stored predictions (``"accuracy"``, ``"log_loss"``, ...);
             without one it is taken from the metric's name.
+        limits: bounds on other metrics.
 
     Raises:
         SpaceError: for a metric without a name, or another goal.
@@ -44,6 +73,7 @@ class Objective:
     metric: str
     goal: Goal
     scorer: str | None = None
+    limits: tuple[Limit, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.metric, str) or not self.metric:
@@ -62,6 +92,20 @@ class Objective:
         """``value`` turned so that larger is better."""
         return self.sign * value
 
+    def excess(self, metrics: Mapping[str, Any]) -> float:
+        """How far metrics lie beyond all limits; 0 within. What is not among them is taken to be within."""
+        return sum(limit.excess(metrics[limit.metric]) for limit in self.limits if limit.metric in metrics)
+
+    def unknown(self, metrics: Mapping[str, Any]) -> str:
+        """Why metrics cannot be held against the limits; empty when they can."""
+        for name in (limit.metric for limit in self.limits):
+            if name not in metrics:
+                return f"constraint metric {name!r} was never reported{did_you_mean(name, metrics)}"
+            if not _is_number(metrics[name]):
+                got = "not finite" if metrics[name] is None else f"{shown(metrics[name])}, not a number"
+                return f"constraint metric {name!r} is {got}"
+        return ""
+
     @property
     def known_scorer(self) -> str | None:
         """The scorer given, or the one that the metric's name means (``val_acc`` is accuracy); None when unclear."""
@@ -72,3 +116,7 @@ class Objective:
             name = name.removeprefix(prefix)
         name = _ALIASES.get(name, name)
         return name if SCORERS.get(name) == self.goal else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and not math.isnan(value)

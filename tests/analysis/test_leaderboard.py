@@ -204,6 +204,7 @@ def test_keys_of_the_json_are_stable(finished: Results) -> None:
         "tied",
         "headline",
         "notes",
+        "broken_limits",
         "rows",
     ]
     assert list(document["rows"][0]) == [
