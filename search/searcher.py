@@ -12,7 +12,9 @@ from ..spaces import Config, Objective, Space, SpaceError, Value
 from .options import Options
 from .trial import Trial
 
-_TRIES = 1000
+_BATCHES = 1, 9, 90, 900
+_MOST_LISTED = 10_000
+"""Configs of a space that may all be gone through."""
 
 
 class Searcher(Protocol):
@@ -62,12 +64,15 @@ class SearcherOptions(Options):
 
 
 def draw(space: Space, rng: np.random.Generator, taken: Container[Config]) -> Config | None:
-    """A random config that is not taken; None when 1,000 draws found none."""
-    for _ in range(_TRIES):
-        config = space.sample(rng)
-        if config not in taken:
-            return config
-    return None
+    """A random config that is not taken; None when there is none, or when 1,000 draws found none in a large space."""
+    for count in _BATCHES:
+        for config in space.sample_many(rng, count):
+            if config not in taken:
+                return config
+    if space.size() > _MOST_LISTED:
+        return None
+    left = [config for config in space.configs() if config not in taken]
+    return left[int(rng.integers(len(left)))] if left else None
 
 
 def known_part(space: Space, config: Config) -> Config:
