@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -47,3 +47,26 @@ _Dumper.add_representer(str, _text)
 def dump_yaml(values: Mapping[str, Any]) -> str:
     """``values`` (nested mappings and lists of JSON scalars, all finite) as block-style YAML, in the given order."""
     return yaml.dump(dict(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False)
+
+
+class _OneLine(_Dumper):
+    """All on one line, which is valid in a block and within ``[ ]`` and ``{ }``."""
+
+    quotes: Literal["'", '"', ""] = ""
+
+
+def _kept(dumper: _OneLine, value: str) -> yaml.ScalarNode:
+    style = dumper.quotes if dumper.quotes and value.isprintable() else _quotes(value)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_OneLine.add_representer(str, _kept)
+
+
+def one_line(value: Any, quotes: Literal["'", '"', ""] = "") -> str:
+    """A value as it stands after ``key: ``, with text in ``quotes`` where these are given."""
+    dumper = type("_Quoting", (_OneLine,), {"quotes": quotes})
+    text: str = yaml.dump(
+        [value], Dumper=dumper, sort_keys=False, allow_unicode=True, default_flow_style=True, width=float("inf")
+    )
+    return text.strip()[1:-1]

@@ -21,6 +21,15 @@ Store = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Trials = Annotated[int | None, typer.Option("--trials", min=1, help="Trials of the search.", show_default=False)]
 NewName = Annotated[str | None, typer.Option("--name", help="Instead of the file's name.", show_default=False)]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Instead of what the file says, such as scheduler.eta=4; may be repeated. PATH=null removes.",
+        show_default=False,
+    ),
+]
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Trials at a time; default: all that fit.", show_default=False)
 ]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..analysis import Results
     from ..cluster import Where
     from ..search import Sweep
+    from .changes import Changes
 
 
 def where_of(store: str | None, workers: int | None = None, address: str | None = None, inline: bool = False) -> Where:
@@ -28,17 +29,11 @@ def results_of(name: str, store: str | None) -> Results:
     return load(name, store)
 
 
-def sweep_of(file: Path, name: str | None = None, trials: int | None = None) -> Sweep:
-    """The file with the command line's changes, checked again."""
-    from ..search import Sweep, read_sweep
+def sweep_of(file: Path, changes: Changes | None = None) -> Sweep:
+    """The file, with the command line's changes, checked."""
+    from ..search import read_sweep
 
-    sweep = read_sweep(file)
-    if name is None and trials is None:
-        return sweep
-    raw = sweep.model_dump(mode="json")
-    raw["name"] = name if name is not None else raw["name"]
-    raw["budget"]["trials"] = trials if trials is not None else raw["budget"]["trials"]
-    return Sweep.make(raw)
+    return read_sweep(file, changes)
 
 
 def trainable_of(sweep: Sweep, file: Path) -> Any:

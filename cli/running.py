@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..spaces.errors import UsageError
-from .arguments import Address, AsJson, File, Inline, Name, NewName, Store, Trials, Workers
+from .arguments import Address, AsJson, File, Inline, Name, NewName, Settings, Store, Trials, Workers
+from .changes import Changes
 from .opening import results_of, sweep_of, trainable_of, where_of
 from .printing import display_here, finish, metrics_line, note, print_json, print_table, state_of
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 def run(
     file: File,
+    settings: Settings = None,
     name: NewName = None,
     trials: Trials = None,
     workers: Workers = None,
@@ -44,11 +46,12 @@ def run(
         raise UsageError(
             "--new starts another sweep, --resume goes on with the recorded one, --extend changes it: give one of them"
         )
-    sweep = sweep_of(file, name, trials)
+    changes = Changes.of(settings, name, trials)
+    sweep = sweep_of(file, changes)
     where = where_of(store, workers, address, inline)
     recorded = where.recorded()
     if not (resume and sweep.name in recorded):
-        with at_lines_of(file):
+        with at_lines_of(file, changes):
             where.refuse(sweep)
     ref = trainable_of(sweep, file)
     ref.check()
@@ -102,6 +105,7 @@ def submit(
             show_default=False,
         ),
     ] = "",
+    settings: Settings = None,
     name: NewName = None,
     trials: Trials = None,
     workers: Workers = None,
@@ -114,13 +118,15 @@ def submit(
     from ..cluster.launch import refuse_what_has_no_engine
     from ..search import at_lines_of
 
-    sweep = sweep_of(file, name, trials)
-    with at_lines_of(file):
+    changes = Changes.of(settings, name, trials)
+    sweep = sweep_of(file, changes)
+    with at_lines_of(file, changes):
         refuse_what_has_no_engine(sweep)
     trainable_of(sweep, file).check()
+    words = [word for one in settings or () for word in ("--set", one)]
     given = {"--name": name, "--trials": trials, "--workers": workers}
-    options = [word for option, value in given.items() if value is not None for word in (option, str(value))]
-    job = submit_job(sweep, file, address, store=store, options=options + ["--resume"] * resume)
+    words += [word for option, value in given.items() if value is not None for word in (option, str(value))]
+    job = submit_job(sweep, file, address, store=store, options=words + ["--resume"] * resume)
     if as_json:
         print_json({"job": job.id, "sweep": sweep.name, "address": address, "store": store})
     else:

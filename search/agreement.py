@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..spaces import Problem, Space, SpaceError, did_you_mean, one_of
+from .production import file_problems, production_problems
 from .scheduler import SchedulerOptions
 from .searcher import SearcherOptions
 from .section_cluster import CheckpointsSection
@@ -120,9 +121,11 @@ def _front(objectives: list[ObjectiveSection], export: ExportSection) -> Iterato
 
 
 def _renamed(parameters: Space, export: ExportSection) -> Iterator[Problem]:
-    for name in export.rename:
-        if name not in parameters:
-            yield Problem(("export", "rename", name), f"no such parameter{did_you_mean(name, parameters)}")
+    yield from production_problems(parameters, export)
+
+
+def _written(export: ExportSection) -> Iterator[Problem]:
+    yield from file_problems(export)
 
 
 _CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
@@ -135,4 +138,5 @@ _CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
     _modelled,
     _front,
     _renamed,
+    _written,
 )

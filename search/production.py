@@ -50,7 +50,7 @@ def production(config: Config, parameters: Mapping[str, Any], export: ExportSect
     for name, value in export.retrain.items():
         new = _new_name(name, parameters, export)
         tested = {"tested": values[new]} if new in values else {}
-        if not tested or not _same(values[new], value):
+        if not tested or not same(values[new], value):
             changed[new] = {**tested, "production": value}
         values[new] = value
     renamed = {old: new for old, new in export.rename.items() if old in config and old != new}
@@ -75,13 +75,7 @@ def production_problems(parameters: Mapping[str, Any], export: ExportSection) ->
             text = f"{new!r} is a parameter already: give {name!r} another name, or rename {new!r} as well"
             yield Problem(("export", "rename", name), text)
     yield from _retrain_problems(parameters, export)
-    names = production_names(parameters, export)
-    opened = groups(names)
-    origin = {export.rename.get(name, name): ("rename", name) for name in parameters if name in export.rename}
-    for name in names:
-        if name in opened:
-            where = origin.get(name) or next((origin[one] for one in origin if one.startswith(f"{name}.")), None)
-            yield Problem(("export", *(where or ("retrain",))), both_value_and_group(name))
+    yield from _group_problems(parameters, export)
 
 
 def file_problems(export: ExportSection) -> Iterator[Problem]:
@@ -113,6 +107,18 @@ def _retrain_problems(parameters: Mapping[str, Any], export: ExportSection) -> I
         first.setdefault(new, name)
 
 
+def _group_problems(parameters: Mapping[str, Any], export: ExportSection) -> Iterator[Problem]:
+    """Names that are both a value and a group, where one of the two comes from this section."""
+    origins = {_new_name(name, parameters, export): ("retrain", name) for name in export.retrain}
+    origins |= {new: ("rename", old) for old, new in export.rename.items() if old in parameters}
+    names = production_names(parameters, export)
+    opened = groups(names)
+    for name in (name for name in names if name in opened):
+        members = [one for one in names if one == name or one.startswith(f"{name}.")]
+        where = next((origins[one] for one in members if one in origins), ("rename",))
+        yield Problem(("export", *where), both_value_and_group(name))
+
+
 def _new_name(name: str, parameters: Mapping[str, Any], export: ExportSection) -> str:
     return export.rename.get(name, name) if name in parameters else name
 
@@ -121,5 +127,6 @@ def _no_name(text: str) -> str:
     return f"{shown(text)} is not a name: use letters, digits, _ and -, with dots for nesting"
 
 
-def _same(one: Value, other: Value) -> bool:
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same to a program that reads them: 1, 1.0 and True differ."""
     return type(one) is type(other) and one == other

@@ -33,6 +33,20 @@ HOUSE = Space(
         "epochs": 27,
     }
 )
+BOUND = Space(
+    {
+        "width": {"min": 8, "max": 512, "log": True, "step": 8},
+        "layers": {"min": 1, "max": 8, "prior": {"center": 2, "confidence": "low"}},
+        "skip": {"values": [True, False], "when": "layers >= 3"},
+        "drop": {"min": 0.0, "max": 0.5, "when": "layers >= 3 and not skip"},
+        "noise": {"mean": 0.0, "std": 1.0, "when": "width * layers > 64"},
+        "size": {"values": [16, 32, 64, 128], "ordered": True, "weights": [1, 2, 3, 4]},
+        "kind": {"values": ["a", "b"], "weights": [1, 5]},
+        "rate": "lognormal(-7, 1)",
+    },
+    ["width * layers <= 512", "kind == 'a' or size >= 32", "drop < 0.4"],
+)
+"""Every distribution, expressions, and constraints that a third of the configs meets."""
 FINITE = Space({"a": [1, 2, 3], "b": {"values": ["x", "y"], "when": {"a": [1, 2]}}, "c": 7})
 """Five configs."""
 
@@ -71,8 +85,10 @@ def spaces(draw: st.DrawFn) -> Space:
 RUNGS = (1, 2, 4)
 
 
-def build(word: str, space: Space, seed: int = 0, objective: Objective = OBJECTIVE) -> Searcher:
-    return SEARCHERS[word](type=word).build(space, objective, seed, RUNGS)
+def build(
+    word: str, space: Space, seed: int = 0, objective: Objective = OBJECTIVE, rungs: tuple[int, ...] = RUNGS
+) -> Searcher:
+    return SEARCHERS[word](type=word).build(space, objective, seed, rungs)
 
 
 def over(number: int, config: Config, values: Iterable[float], state: State = State.COMPLETE) -> Trial:
@@ -198,6 +214,28 @@ def test_parallel_proposals_are_valid_and_new(word: str) -> None:
             taken.add(config)
         for number in reversed(asked):
             searcher.tell(over(number, asked[number], [0.1 * number]))
+
+
+@every_searcher
+@pytest.mark.parametrize("rungs", [RUNGS, ()])
+def test_proposals_meet_the_constraints(word: str, rungs: tuple[int, ...]) -> None:
+    proposals = run(build(word, BOUND, 3, rungs=rungs), BOUND, 0, 60, [])
+    assert len(set(proposals)) == 60
+    assert [BOUND.validate(config.nested()) for config in proposals] == proposals
+    assert any("drop" in config for config in proposals)
+
+
+@every_searcher
+@pytest.mark.parametrize("rungs", [RUNGS, ()])
+def test_a_searcher_rebuilt_over_rounded_values_proposes_the_same(word: str, rungs: tuple[int, ...]) -> None:
+    """What was drawn from is lost where many draws are rounded to one value."""
+    history: list[Trial] = []
+    proposals = run(build(word, BOUND, 5, rungs=rungs), BOUND, 0, 40, history)
+    again = build(word, BOUND, 5, rungs=rungs)
+    for trial in history[:30]:
+        again.adopt(trial.number, trial.config)
+        hear(again, trial)
+    assert run(again, BOUND, 30, 40, history[:30]) == proposals[30:]
 
 
 @every_searcher
