@@ -11,7 +11,8 @@ from scipy import stats
 
 from .scorers import LEAST_PROBABILITY, Array, Floats, Scorer
 
-_STEPS = 25
+MOST_MEMBERS = 25
+"""Steps of the selection: each adds a member, or weight to one."""
 _CANDIDATES = 50
 _FOLDS = 5
 
@@ -93,7 +94,7 @@ def greedy_selection(stack: Floats, targets: Array, scorer: Scorer) -> npt.NDArr
     total = np.zeros(stack.shape[1:])
     chosen: list[int] = []
     losses: list[float] = []
-    for count in range(1, _STEPS + 1):
+    for count in range(1, MOST_MEMBERS + 1):
         primary, tie_break = _losses_after_adding(stack[library], total, count, targets, scorer)
         pick = int(np.lexsort((tie_break, primary))[0])
         chosen.append(int(library[pick]))

@@ -2,69 +2,165 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..search import Trial
-from ..spaces import NotFoundError, UsageError, one_of
-from .leaderboard import Leaderboard, Row
-from .yaml_writer import dump_yaml
+from ..search import SweepRecord, Trial
+from ..search.production import FILES, MANIFEST, Production, production
+from ..search.store import near
+from ..spaces import NotFoundError, SpaceError, UsageError, did_you_mean, one_of
+from ..spaces.config import nest
+from ..spaces.errors import shown
+from .export_formats import Content, write_format
+from .export_manifest import find_row, manifest_of
+from .leaderboard import Leaderboard
+from .patch_yaml import Patched, fill_in
 
 if TYPE_CHECKING:
     from .results import Results
 
-FORMATS = ("yaml", "json")
-_MANIFEST = "manifest.json"
-_PACKAGES = ("assay", "torch", "numpy", "scikit-learn", "ray", "optuna")
+DEFAULT_FOLDER = "best"
 
 
 @dataclass(frozen=True)
 class ExportBundle:
-    """What was written: ``files`` (config.yaml, config.json as asked for, and manifest.json) and the trial."""
+    """What was written.
+
+    Args:
+        files: config.yaml, config.json, ... as asked for, and at the end manifest.json.
+        trial: of the search, whose config it is.
+        config: with the values and names of production, nested.
+        values: the same by dotted name.
+        next: for each format how to start a training with it.
+        notes: what a reader must know to use the files.
+    """
 
     folder: Path
     files: list[Path]
     trial: int
     config: dict[str, Any]
+    values: dict[str, Any]
+    next: list[str]
+    notes: list[str]
+
+    def check(self) -> list[str]:
+        """Read each file as its consumer does; see :func:`.export_check.check_bundle`."""
+        from .export_check import check_bundle
+
+        return check_bundle(self)
 
 
-def export_config(results: Results, folder: Path, formats: tuple[str, ...], trial: int | None) -> ExportBundle:
-    """Write the winner's config, or that of ``trial``, into ``folder``; existing files of the bundle are replaced.
+def export_config(
+    results: Results, folder: Path | None = None, formats: tuple[str, ...] | None = None, trial: int | None = None
+) -> ExportBundle:
+    """Write the winner's config, or that of ``trial``, into ``folder``; the files of an earlier export are replaced.
 
-    JSON is the truth, YAML a view with the same values; ``manifest.json`` says where they come from, with checksums.
+    Names and values are those of production: ``export.rename`` and ``export.retrain``. JSON is the truth, YAML a view
+    with the same values; ``manifest.json`` says where they come from, with checksums.
+
+    Args:
+        folder: ``export.to`` of the sweep when None, or ``best`` in the current folder.
+        formats: those of ``export.formats``, and the copy of ``export.into``, when None; otherwise these alone.
 
     Raises:
-        UsageError: for an unknown format or a folder that cannot be written.
+        UsageError: for an unknown format, a value that a format cannot hold, or a folder that cannot be written.
         NotFoundError: for a trial that does not exist.
         NoResultError: when no trial has a score.
     """
-    unknown = [word for word in formats if word not in FORMATS]
-    if unknown or not formats:
-        raise UsageError(f"export: format must be {one_of(FORMATS)}, got {', '.join(unknown) or 'nothing'}")
+    export = results.sweep.export
+    into = export.into if formats is None else None
+    formats = tuple(dict.fromkeys(export.formats if formats is None else formats))
+    _refuse_formats(formats)
     source = results.best_trial if trial is None else _search_trial(results, trial)
-    config = source.config.nested()
-    board = results.leaderboard()
-    texts = {
-        "json": json.dumps(config, indent=2, allow_nan=False) + "\n",
-        "yaml": _header(board, source) + dump_yaml(config),
-    }
-    contents = {f"config.{word}": texts[word] for word in FORMATS if word in formats}
-    contents[_MANIFEST] = json.dumps(_manifest(results, source, contents), indent=2, allow_nan=False) + "\n"
+    folder = _default_folder(results.record) if folder is None else folder
+    made = production(source.config, results.sweep.parameters, export)
+    header = _header(results.leaderboard(), source, made)
+    content = Content(made.values, results.record.name, results.sweep.seed, header)
+    written = [write_format(word, content, str(near(folder))) for word in FILES if word in formats]
+    texts = {path: text for one in written for path, text in one.texts.items()}
+    commands = [one.command for one in written if "yaml" not in formats or FILES["json"] not in one.texts]
+    notes = [note for one in written for note in one.notes]
+    if into is not None:
+        original = Path(results.record.directory, into)
+        copy = folder / original.name
+        texts[copy.name], told = _filled_in(original, copy, made, into)
+        commands.insert(0, f"start your training with {near(copy)}")
+        notes += told
+    texts[MANIFEST] = json.dumps(manifest_of(results, source, made, texts), indent=2, allow_nan=False) + "\n"
+    files = _write(folder, texts)
+    return ExportBundle(folder, files, source.number, nest(made.values), made.values, commands, notes)
+
+
+def into_problems(into: str, directory: str | Path, names: Iterable[str]) -> list[str]:
+    """Why values cannot be filled into a file of the user's; empty when they can.
+
+    Args:
+        into: the file, seen from ``directory``.
+        names: of all parameters in production.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if (folder / _MANIFEST).exists():  # of an earlier bundle, none of whose files may be taken for this one's
-            for word in FORMATS:
-                (folder / f"config.{word}").unlink(missing_ok=True)
-        files = [_replace(folder / name, text) for name, text in contents.items()]
+        _patched(Path(directory, into), dict.fromkeys(names, 0))
+    except UsageError as error:
+        return str(error).splitlines()
+    return []
+
+
+def _filled_in(original: Path, copy: Path, made: Production, into: str) -> tuple[str, list[str]]:
+    if copy.exists() and copy.samefile(original):
+        raise UsageError(f"export.into: {shown(into)} itself would be overwritten: choose another folder")
+    try:
+        patched = _patched(original, made.values)
+    except UsageError as error:
+        lines = str(error).splitlines()
+        raise UsageError("\n".join(f"export.into: {line}" for line in lines)) from error
+    notes = []
+    if patched.added:
+        notes.append(f"{copy.name}: added, as it had none: {', '.join(patched.added)}")
+    if patched.anchored:
+        names = ", ".join(patched.anchored)
+        notes.append(f"{copy.name}: under an anchor (&), so that it changes wherever that is used: {names}")
+    return patched.text, notes
+
+
+def _patched(file: Path, values: dict[str, Any]) -> Patched:
+    """The text of ``file`` with ``values``.
+
+    Raises:
+        UsageError: when it cannot be read or filled in, one line per mistake.
+    """
+    try:
+        with file.open(encoding="utf-8", newline="") as opened:  # with its own line breaks
+            text = opened.read()
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {near(file)}: the path is seen from the sweep file's folder") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{near(file)} is not UTF-8 text") from None
     except OSError as error:
-        raise UsageError(f"export: cannot write to {folder}: {error}") from error
-    return ExportBundle(folder, files, source.number, config)
+        raise UsageError(f"{near(file)} cannot be read: {error.strerror or error}") from error
+    try:
+        return fill_in(text, values, as_json=file.suffix == ".json")
+    except SpaceError as error:
+        lines = [f"{near(file)}: {one}" if one.where else f"{near(file)} {one}" for one in error.problems]
+        raise UsageError("\n".join(lines)) from error
+
+
+def _refuse_formats(formats: tuple[str, ...]) -> None:
+    unknown = [word for word in formats if word not in FILES]
+    if unknown or not formats:
+        hint = did_you_mean(unknown[0], FILES) if unknown else ""
+        raise UsageError(f"export: format must be {one_of(FILES)}, got {', '.join(unknown) or 'nothing'}{hint}")
+
+
+def _default_folder(record: SweepRecord) -> Path:
+    to = record.sweep.export.to
+    if to is None:
+        return Path(DEFAULT_FOLDER)
+    if not Path(to).is_absolute() and not Path(record.directory).is_dir():
+        raise UsageError(f"export.to is seen from {record.directory}, which is not here: say which folder to write")
+    return Path(record.directory, to)
 
 
 def _search_trial(results: Results, number: int) -> Trial:
@@ -79,12 +175,8 @@ def _search_trial(results: Results, number: int) -> Trial:
     return trial
 
 
-def _row(board: Leaderboard, trial: Trial) -> Row | None:
-    return next((row for row in board.rows if row.trial == trial.number), None)
-
-
-def _header(board: Leaderboard, trial: Trial) -> str:
-    row = _row(board, trial)
+def _header(board: Leaderboard, trial: Trial, made: Production) -> str:
+    row = find_row(board, trial.number)
     lines = [f"sweep {board.name}, trial {trial.number}, config {trial.config.config_id}"]
     if row is not None and row.fresh is not None:
         fresh = row.fresh
@@ -95,6 +187,9 @@ def _header(board: Leaderboard, trial: Trial) -> str:
         lines.append(f"tied for best: trials {', '.join(map(str, board.tied))}" if row.tied else "not tied for best")
     else:
         lines.append("not replicated: its score comes from the search and flatters it")
+    for name, change in made.changed.items():
+        tested = f"{change['tested']!r} when tested" if "tested" in change else "not in the tested config"
+        lines.append(f"for production: {name} is {change['production']!r} ({tested})")
     return "".join(f"# {_on_one_line(line)}\n" for line in lines)
 
 
@@ -103,53 +198,38 @@ def _on_one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def _manifest(results: Results, trial: Trial, contents: dict[str, str]) -> dict[str, Any]:
-    board = results.leaderboard()
-    row = _row(board, trial)
-    everything = board.to_dict()
-    own = next((entry for entry in everything.pop("rows") if row is not None and entry["trial"] == row.trial), None)
-    return {
-        "schema_version": 1,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "sweep": results.sweep.model_dump(mode="json"),
-        "trial": trial.number,
-        "config_id": trial.config.config_id,
-        "leaderboard": everything,
-        "result": own,
-        "code": _git_commit(results.record.directory),
-        "packages": _versions(),
-        "sha256": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in contents.items()},
-    }
-
-
-def _git_commit(directory: str) -> dict[str, Any] | None:
-    """Commit of the sweep's folder and whether it had changes; None outside a git checkout."""
-
-    def git(*words: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", "-C", directory, *words], capture_output=True, text=True, timeout=10, check=True
+def _write(folder: Path, texts: dict[str, str]) -> list[Path]:
+    """The files of a bundle; the manifest is the last, and names all others."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        earlier = _earlier_files(folder)
+        foreign = [name for name in texts if (folder / name).exists() and name not in earlier]
+        if foreign:
+            raise UsageError(
+                f"export: {near(folder / foreign[0])} is not of an export: choose another folder, or remove the file"
             )
-        except (OSError, subprocess.SubprocessError):
-            return None  # no git, or no checkout: the manifest says null
-        return done.stdout.strip()
+        for name in earlier.difference(texts):  # none of these may be taken for one of this bundle
+            (folder / name).unlink(missing_ok=True)
+        return [_replace(folder / name, text) for name, text in texts.items()]
+    except OSError as error:
+        raise UsageError(f"export: cannot write to {folder}: {error}") from error
 
-    commit = git("rev-parse", "HEAD")
-    return {"commit": commit, "modified": bool(git("status", "--porcelain"))} if commit else None
 
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+def _earlier_files(folder: Path) -> set[str]:
+    """The files of the bundle that is in ``folder``, by the manifest."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return set()
+    listed = manifest.get("sha256") if isinstance(manifest, dict) else None
+    if not isinstance(listed, dict):
+        return set()
+    return {MANIFEST, *(name for name in listed if not Path(name).is_absolute() and ".." not in Path(name).parts)}
 
 
 def _replace(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     staging = path.with_name(f".{path.name}.tmp")
-    staging.write_text(text, encoding="utf-8")
+    staging.write_text(text, encoding="utf-8", newline="")
     staging.replace(path)
     return path

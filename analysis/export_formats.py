@@ -88,14 +88,14 @@ def _lightning(content: Content, folder: str) -> Written:
 
 
 def _argparse(content: Content, folder: str) -> Written:
-    _refuse("argparse", content.values, _breaks_lines, "which one line of a file cannot hold")
+    _refuse("argparse", content.values, _no_line, "which is not one line of text")
     none = [name for name, value in content.values.items() if value is None]
-    notes = (
-        (f"{FILES['argparse']}: {_listed(none)} left out, as there is no null on a command line",) if none else ()
-    )
+    notes = (f"{FILES['argparse']}: {_listed(none)} left out, as there is no null on a command line",) if none else ()
     text = "".join(f"{_argument(name, value)}\n" for name, value in content.values.items() if value is not None)
     path = f"{folder}/{FILES['argparse']}"
-    command = f"python train.py {shlex.quote(f'@{path}')}   (with fromfile_prefix_chars='@'; otherwise: {_shell(path, text)})"
+    command = (
+        f"python train.py {shlex.quote(f'@{path}')}   (with fromfile_prefix_chars='@'; otherwise: {_shell(path, text)})"
+    )
     return Written({FILES["argparse"]: text}, command, notes)
 
 
@@ -109,7 +109,7 @@ def _hydra(content: Content, folder: str) -> Written:
     """An experiment file for `--config-dir`, and overrides for the command line."""
     _refuse("hydra", content.values, lambda value: isinstance(value, str) and "${" in value, "which OmegaConf resolves")
     _refuse("hydra", content.values, lambda value: value == "???", "which OmegaConf takes for a missing value")
-    _refuse("hydra", content.values, _breaks_lines, "which one line of a file cannot hold")
+    _refuse("hydra", content.values, _no_line, "which is not one line of text")
     for name in content.values:
         if (section := name.partition(".")[0]) in _HYDRA_SECTIONS:
             text = f"{name!r} would be read as Hydra's own {section!r}: rename it"
@@ -121,8 +121,18 @@ def _hydra(content: Content, folder: str) -> Written:
         experiment: f"# @package _global_\n{content.header}{dump_yaml(nest(content.values))}",
         FILES["hydra"]: overrides,
     }
-    added = f"python train.py --config-dir {shlex.quote(f'{folder}/hydra')} +experiment={content.name}"
-    return Written(texts, f"{added}   (or: {_shell(path, overrides)})")
+    choice = shlex.quote(f"experiment={experiment_of(content.name)}")
+    command = f"python train.py --config-dir {shlex.quote(f'{folder}/hydra')} {choice}"
+    return Written(texts, f"{command}   (or: {_shell(path, overrides)})")
+
+
+def experiment_of(name: str) -> str:
+    """A sweep's name as Hydra takes it for text: 7 and true would be no names of files there."""
+    try:
+        float(name)
+    except ValueError:
+        return f"'{name}'" if name.lower() in _HYDRA_WORDS else name
+    return f"'{name}'"
 
 
 def _hydra_value(value: Value) -> str:
@@ -147,8 +157,11 @@ def _path(folder: str, word: str) -> str:
     return shlex.quote(f"{folder}/{FILES[word]}")
 
 
-def _breaks_lines(value: Value) -> bool:
-    return isinstance(value, str) and len(f"{value}.".splitlines()) > 1
+def _no_line(value: Value) -> bool:
+    """Whether a file of one argument a line, or a command line, cannot hold it."""
+    if not isinstance(value, str):
+        return False
+    return len(f"{value}.".splitlines()) > 1 or "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _refuse(word: str, values: Values, wrong: Callable[[Value], bool], why: str) -> None:

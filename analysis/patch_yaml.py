@@ -1,4 +1,4 @@
-"""Values filled into a YAML or JSON file that somebody wrote: whatever is not such a value stays as it is, byte by byte.
+"""Values filled into a YAML or JSON file that somebody wrote; all else stays as it is, byte by byte.
 
 The file is composed only for the places of its values; new text replaces old text there. A round trip through a YAML
 library would keep comments, but not the alignment, the indentation and the line lengths of the file.
@@ -97,7 +97,8 @@ class _Writer:
     as_json: bool
 
     def value(self, value: Any, quotes: Literal["'", '"', ""] = "") -> str:
-        return json.dumps(value) if self.as_json else one_line(value, quotes)
+        # YAML's floats, with their dot, are JSON as well.
+        return json.dumps(value) if self.as_json and not isinstance(value, float) else one_line(value, quotes)
 
 
 @dataclass(frozen=True)
@@ -136,12 +137,13 @@ class _Loader(yaml.SafeLoader):
         self.used: dict[int, str] = {}
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         node = super().compose_node(parent, index)
         if not isinstance(event, yaml.AliasEvent) or node is None:
             return node
-        self.used[id(node)] = event.anchor
-        alias = _Alias("alias", event.anchor, event.start_mark, event.end_mark)
+        self.used[id(node)] = str(event.anchor)
+        marks: tuple[Any, Any] = event.start_mark, event.end_mark
+        alias = _Alias("alias", str(event.anchor), *marks)
         alias.target = node
         return alias
 
@@ -207,7 +209,7 @@ def _old(document: _Document, node: yaml.Node, name: str, writer: _Writer, ancho
     if text.startswith("&"):  # an anchor of nothing
         before, text = f"{text.strip()} ", ""
     space = " " if start and document.text[start - 1] == ":" else ""  # `lr:` without a value
-    after = "\n" if node.style in ("|", ">") and text.endswith("\n") else ""
+    after = text[len(text.rstrip("\r\n")) :] if node.style in ("|", ">") else ""
     quotes: Literal["'", '"', ""] = "'" if node.style == "'" else '"' if node.style == '"' else ""
     return _Place(
         start,

@@ -147,12 +147,15 @@ class Results:
         return write_report(self, Path(path) if path else self.folder / "report.html")
 
     def export(
-        self, path: str | Path, formats: tuple[str, ...] = ("yaml", "json"), trial: int | None = None
+        self, path: str | Path | None = None, formats: tuple[str, ...] | None = None, trial: int | None = None
     ) -> ExportBundle:
-        """Write the winner's config (or a trial's) for production; see :func:`assay.analysis.export.export_config`."""
+        """Write the winner's config (or a trial's) for production, by default as the sweep's ``export`` section says.
+
+        See :func:`assay.analysis.export.export_config`.
+        """
         from .export import export_config
 
-        return export_config(self, Path(path), formats, trial)
+        return export_config(self, None if path is None else Path(path), formats, trial)
 
     @cached_property
     def _leaderboard(self) -> Leaderboard:

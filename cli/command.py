@@ -13,8 +13,10 @@ import typer
 from .. import __version__
 from ..spaces.errors import AssayError
 from . import reading, running
+from .exporting import export
 from .printing import note
 from .schema import schema
+from .starting import init
 from .translating import space
 
 app = typer.Typer(
@@ -43,6 +45,7 @@ def options(
 
 
 _RUNNING = (
+    init,
     running.run,
     running.resume,
     running.stop,
@@ -56,7 +59,7 @@ _READING = (
     reading.leaderboard,
     reading.show,
     reading.report,
-    reading.export,
+    export,
     reading.replay,
     reading.import_sweep,
     schema,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from ..analysis import Results
+    from ..analysis import ExportBundle, Results
     from ..search import Trial
 
 
@@ -48,7 +48,22 @@ def finish(results: Results) -> None:
 
     print_leaderboard(results)
     words = as_words(results.record.name, results.ledger.place)
-    note(f"\nreport: {near(results.folder / 'report.html')}\nnext:   assay export {words}   |   assay show {words}")
+    note(f"\nreport: {near(results.folder / 'report.html')}")
+    if results.sweep.export.to is not None:
+        bundle = results.export()
+        files = ", ".join(str(file.relative_to(bundle.folder)) for file in bundle.files)
+        note(f"export: {near(bundle.folder)} ({files})")
+        tell_of_bundle(bundle)
+    else:
+        note(f"next:   assay export {words}   |   assay show {words}")
+
+
+def tell_of_bundle(bundle: ExportBundle) -> None:
+    """What to know of an export, and how to start a training with it."""
+    for text in bundle.notes:
+        note(f"note: {text}")
+    for command in bundle.next:
+        note(f"trial {bundle.trial}; next: {command}")
 
 
 def print_leaderboard(results: Results) -> None:

@@ -173,25 +173,3 @@ def report(
         print(path)
     if open_it and not typer.launch(path.as_uri()):
         note(f"no browser here: open {path.as_uri()}")
-
-
-def export(
-    name: Name,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")] = Path("best"),
-    trial: Annotated[int | None, typer.Option("--trial", help="Instead of the winner.", show_default=False)] = None,
-    format: Annotated[
-        list[str] | None, typer.Option("--format", help="yaml, json; default: export.formats, or both.")
-    ] = None,
-    store: Store = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write the winning config for production training."""
-    results = results_of(name, store)
-    bundle = results.export(output, tuple(format) if format else tuple(results.sweep.export.formats), trial)
-    if as_json:
-        print_json({"trial": bundle.trial, "config": bundle.config, "files": [str(file) for file in bundle.files]})
-    else:
-        print("\n".join(str(file) for file in bundle.files))
-    if not results.leaderboard().replicated:
-        note("not replicated: the score of this config comes from the search and flatters it")
-    note(f"trial {bundle.trial}; next: start your training with {bundle.files[0]}")

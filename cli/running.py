@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +13,8 @@ from ..spaces.errors import UsageError
 from .arguments import Address, AsJson, File, Inline, Name, NewName, Settings, Store, Trials, Workers
 from .changes import Changes
 from .opening import results_of, sweep_of, trainable_of, where_of
-from .printing import display_here, finish, metrics_line, note, print_json, print_table, state_of
+from .previewing import print_preview
+from .printing import display_here, finish, metrics_line, note, print_json, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -52,7 +54,7 @@ def run(
     recorded = where.recorded()
     if not (resume and sweep.name in recorded):
         with at_lines_of(file, changes):
-            where.refuse(sweep)
+            where.refuse(sweep, file.absolute().parent)
     ref = trainable_of(sweep, file)
     ref.check()
     if extend:
@@ -115,13 +117,13 @@ def submit(
 ) -> None:
     """Run a sweep as a Ray job; the sweep file's folder is sent to the cluster."""
     from ..cluster.jobs import submit as submit_job
-    from ..cluster.launch import refuse_what_has_no_engine
+    from ..cluster.launch import refuse_what_cannot_be_submitted
     from ..search import at_lines_of
 
     changes = Changes.of(settings, name, trials)
     sweep = sweep_of(file, changes)
     with at_lines_of(file, changes):
-        refuse_what_has_no_engine(sweep)
+        refuse_what_cannot_be_submitted(sweep, file.absolute().parent)
     trainable_of(sweep, file).check()
     words = [word for one in settings or () for word in ("--set", one)]
     given = {"--name": name, "--trials": trials, "--workers": workers}
@@ -132,37 +134,44 @@ def submit(
     else:
         print(job.id)
     note(f"watch:   {job.watch}\nstop:    {job.stop}\nresults: {job.results}   (on the head node)")
+    to = sweep.export.to
+    if to is not None and not Path(to).is_absolute():
+        text = "lies in the job's copy of this folder, which Ray deletes: `assay export` writes it again"
+        note(f"export:  {to!r} {text}")
 
 
 def check(
     file: File,
+    settings: Settings = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="Also train the default config for one report.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check a sweep file and its training function; show the space, the rungs and how many runs there will be."""
-    from ..analysis.terminal import space_table
+    """Check a sweep file and its training function; show the space, the rungs, the runs and what they can decide."""
     from ..cluster import preview
+    from ..cluster.environment import Environment, Site
     from ..cluster.launch import refuse_what_cannot_run, refuse_what_does_not_fit
     from ..search import at_lines_of
 
-    sweep = sweep_of(file)
-    with at_lines_of(file):
-        refuse_what_cannot_run(sweep)
-    facts: dict[str, Any] = {**preview.plan_facts(sweep)}
-    with redirect_stdout(sys.stderr):
+    changes = Changes.of(settings)
+    sweep, directory = sweep_of(file, changes), file.absolute().parent
+    site = Site.of(sweep.cluster.address)
+    with at_lines_of(file, changes):
+        refuse_what_cannot_run(sweep, directory, site)
+    first: dict[str, Any] = {}
+    with redirect_stdout(sys.stderr), Environment.of(sweep.cluster, directory, site).entered() as surroundings:
         trainable = trainable_of(sweep, file).load()
-        with at_lines_of(file):
+        with at_lines_of(file, changes):
             refuse_what_does_not_fit(sweep, trainable)
         if smoke:
-            facts["smoke"] = preview.smoke(sweep, trainable)
+            first = preview.smoke(sweep, trainable, surroundings)
+    known = preview.preview(sweep)
     if as_json:
-        print_json({"sweep": sweep.model_dump(mode="json"), "default": sweep.parameters.default().nested(), **facts})
+        document = {"sweep": sweep.model_dump(mode="json"), **known.to_dict()}
+        print_json(document | ({"smoke": first} if smoke else {}))
         return
+    print_preview(sweep, known)
     if smoke:
-        facts["smoke"] = f"{metrics_line(facts['smoke']['metrics'])} after {facts['smoke']['seconds']:.2f} s"
-    print_table(space_table(sweep.parameters))
-    for label, value in facts.items():
-        print(f"{label}: {value}")
+        print(f"{'smoke:':<13}{metrics_line(first['metrics'])} after {first['seconds']:.2f} s")
 
 
 def _free_name(name: str, taken: Collection[str]) -> str:

@@ -28,7 +28,7 @@ def run(
     resume: bool = False,
     progress: bool = True,
 ) -> Results:
-    """Search, replicate the finalists, test them; returns when all is done.
+    """Search, replicate the finalists, test them, export when the sweep says where to; returns when all is done.
 
     Args:
         sweep: a :class:`Sweep`, the mapping of a sweep file, or the path of one.
@@ -54,12 +54,18 @@ def run(
         raise SweepError("no training function: call assay.run(sweep, train), or name one with `trainable`")
     where = Where(store, workers, address, inline)
     with at_lines_of(sweep) if isinstance(sweep, (str, Path)) else nullcontext():
-        where.refuse(checked)
+        where.refuse(checked, directory)
     with display_for(Console(stderr=True, quiet=not progress)) as display:
         if resume and checked.name in where.recorded():
-            return resume_sweep(checked.name, where, display, function=train, directory=directory)
-        name = checked.trainable or str(getattr(train, "__qualname__", type(train).__name__))
-        return start(checked, TrainableRef(name, directory, train), where, display)
+            results = resume_sweep(checked.name, where, display, function=train, directory=directory)
+        else:
+            name = checked.trainable or str(getattr(train, "__qualname__", type(train).__name__))
+            results = start(checked, TrainableRef(name, directory, train), where, display)
+        if results.sweep.export.to is not None:
+            bundle = results.export()
+            for text in (f"exported to {bundle.folder}", *bundle.notes):
+                display.message(text)
+    return results
 
 
 def _as_sweep(sweep: Sweep | dict[str, Any] | str | Path) -> Sweep:

@@ -344,25 +344,24 @@ class Controller:
             self._acts.append(lambda: self._executor.resume(number, until))
 
     def _on_finished(self, trial: OpenTrial, event: Finished) -> None:
-        if event.data_id and event.data_id != (self._data_id or event.data_id):
-            self._on_failed(trial, Failed(trial.number, Cause.METRIC, OTHER_DATA))
+        refusal = self._why_unusable(trial, event)
+        if refusal:
+            self._on_failed(trial, Failed(trial.number, Cause.METRIC, refusal))
             return
         files = [
             write_predictions(self._ledger.store, self._record.name, trial.number, part, predictions)
             for part, predictions in event.predictions.items()
         ]
-        unknown = self._unknown_limits(trial)
-        if unknown:
-            self._on_failed(trial, Failed(trial.number, Cause.METRIC, unknown))
-            return
         self._data_id = self._data_id or event.data_id
         trial.resplit, trial.testable, trial.data_id = event.resplit, event.testable, event.data_id
         state = trial.ending if trial.stop_sent and trial.ending else State.COMPLETE
         self._note_short_run(trial, state)
         self._close(trial, state, files=files)
 
-    def _unknown_limits(self, trial: OpenTrial) -> str:
-        """Why it cannot be told whether a trial that ended by itself is within the limits; empty when it can be."""
+    def _why_unusable(self, trial: OpenTrial, event: Finished) -> str:
+        """Why a trial that ended is none that can be compared; empty when it is."""
+        if event.data_id and event.data_id != (self._data_id or event.data_id):
+            return OTHER_DATA
         if trial.phase is Phase.TEST or trial.ending is State.STOPPED:
             return ""
         return self._objective.unknown(latest_metrics(trial.reports))

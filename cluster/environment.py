@@ -20,8 +20,8 @@ from ..trainables import Event, Failed, Reported
 from .requirements import requirements, requirements_file, unmet
 
 HANDED = "ASSAY_SECRETS"
-"""Variable of a job with the secrets of who submitted it. Encoded, so that dashboard and logs of the cluster do not show
-them at a glance, and Ray does not take a ``$`` in one for a variable; it is no encryption."""
+"""Variable of a job with the secrets of who submitted it. Encoded, so that Ray takes no ``$`` in one for a variable,
+and dashboard and logs of the cluster do not show them at a glance; it is no encryption."""
 
 _MASK = "***"
 _LEAST_MASKED = 4  # characters; a shorter value would blank out ordinary text
@@ -108,7 +108,7 @@ class Environment:
     Args:
         variables: set in every process of trials, as written; ``$NAME`` is filled in there.
         secrets: the same, exact, and never recorded.
-        folder: that is sent to a running cluster, and that trials start in.
+        folder: that trials start in, and that is sent to a running cluster; None: where they are.
         packages: that have to be installed, as lines of a requirements file.
     """
 
@@ -136,8 +136,7 @@ class Environment:
             raise SweepError(problems)
         if site in (Site.INLINE, Site.PRIVATE) and not unmet(packages):
             packages = ()  # trials run in this very Python
-        in_a_copy = site is Site.JOB
-        folder = None if cluster.working_dir is None or in_a_copy else _folder(cluster.working_dir, directory)
+        folder = None if site is Site.JOB else _folder(cluster, directory)  # a job is in its copy already
         return cls(dict(cluster.env), _secrets(cluster), folder, packages)
 
     @property
@@ -203,14 +202,16 @@ def _not_set(cluster: ClusterSection) -> Iterator[Problem]:
             yield Problem(("cluster", "secrets", index), text)
 
 
-def _folder(given: str, directory: str | Path) -> Path:
-    return Path(directory, Path(given).expanduser()).resolve()
+def _folder(cluster: ClusterSection, directory: str | Path) -> Path | None:
+    """None when it is the sweep file's, and that is not here: a function from Python needs none."""
+    folder = Path(directory, Path(cluster.working_dir or ".").expanduser()).resolve()
+    return folder if cluster.working_dir is not None or folder.is_dir() else None
 
 
 def _wrong_folder(cluster: ClusterSection, directory: str | Path, site: Site) -> Iterator[Problem]:
-    if cluster.working_dir is None or site is Site.JOB:
+    where, folder = ("cluster", "working_dir"), _folder(cluster, directory)
+    if folder is None or site is Site.JOB:
         return
-    where, folder = ("cluster", "working_dir"), _folder(cluster.working_dir, directory)
     if not folder.is_dir():
         yield Problem(where, f"there is no folder {folder}: the path is relative to the sweep file's folder")
     elif site in (Site.RUNNING, Site.SUBMITTED) and not Path(directory).resolve().is_relative_to(folder):
@@ -232,8 +233,7 @@ def _not_installable(
         text = "which takes virtualenv: install one or the other"
         yield Problem(where, f"this Python lacks {names}, and Ray has to install it, {text}")
     if site is Site.SUBMITTED and isinstance(cluster.pip, str):
-        sent = _folder(cluster.working_dir or ".", directory)
-        file = requirements_file(cluster.pip, directory).resolve()
-        if not file.is_relative_to(sent):
+        sent, file = _folder(cluster, directory), requirements_file(cluster.pip, directory).resolve()
+        if sent is not None and sent.is_dir() and file.is_file() and not file.is_relative_to(sent):
             text = f"{file} is not in the folder that is sent, {sent}: put it there, or write a list"
             yield Problem(where, text)

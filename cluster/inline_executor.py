@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from ..spaces import SweepError
 from ..trainables import Event, Reported, Session, Trainable, TrainableRef, TrialSpec
+from .environment import Environment
 
 
 class InlineExecutor:
@@ -16,13 +17,15 @@ class InlineExecutor:
     Args:
         trainable: what to run.
         capacity: trials that take turns, report by report.
+        environment: of trials; this process has it only while the training function is at work.
     """
 
-    def __init__(self, trainable: TrainableRef, capacity: int = 1) -> None:
+    def __init__(self, trainable: TrainableRef, capacity: int = 1, environment: Environment | None = None) -> None:
         if capacity < 1:
             raise SweepError(f"workers must be 1 or more, got {capacity}")
         self._ref = trainable
         self._capacity = capacity
+        self._environment = environment or Environment()
         self._trainable: Trainable | None = None
         self._sessions: dict[int, Session] = {}
         self._actions: deque[tuple[int, Callable[[], Event]]] = deque()
@@ -32,11 +35,16 @@ class InlineExecutor:
         return self._capacity
 
     def open(self) -> None:
-        self._trainable = self._ref.load()
+        self._trainable = self._load()
+
+    def _load(self) -> Trainable:
+        with self._environment.entered():
+            return self._ref.load()
 
     def start(self, spec: TrialSpec, until: int | None) -> None:
-        trainable = self._trainable or self._ref.load()
-        self._sessions[spec.number] = Session(trainable, spec)
+        if self._trainable is None:
+            self._trainable = self._load()
+        self._sessions[spec.number] = Session(self._trainable, spec)
         self.resume(spec.number, until)
 
     def resume(self, number: int, until: int | None) -> None:
@@ -47,7 +55,8 @@ class InlineExecutor:
         self._actions.append((number, self._sessions[number].stop))
 
     def abandon(self, number: int) -> None:
-        self._sessions.pop(number).abandon()
+        with self._environment.entered():
+            self._sessions.pop(number).abandon()
 
     def kill(self, number: int) -> None:
         self._actions = deque(action for action in self._actions if action[0] != number)
@@ -61,7 +70,8 @@ class InlineExecutor:
             time.sleep(timeout)
             return []
         number, act = self._actions.popleft()
-        event = act()
+        with self._environment.entered() as surroundings:
+            event = surroundings.masked(act())
         if not isinstance(event, Reported):
             del self._sessions[number]
         return [event]

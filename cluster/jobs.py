@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from ..search import Sweep
 from ..spaces import SweepError
+from .environment import Environment, Site
 from .ray_connection import NOT_SENT, check_reachable, cluster_error, use_token_if_there_is_one
 
 DEFAULT_STORE = "~/assay-results"
@@ -43,7 +44,7 @@ class Job:
 
 
 def submit(sweep: Sweep, file: Path, address: str, *, store: str, options: list[str]) -> Job:
-    """Run ``assay run`` on the cluster as a Ray job; the sweep file's folder is sent along.
+    """Run ``assay run`` on the cluster as a Ray job; the sweep's folder and its secrets are sent along.
 
     Args:
         file: the sweep file.
@@ -53,19 +54,22 @@ def submit(sweep: Sweep, file: Path, address: str, *, store: str, options: list[
 
     Raises:
         ClusterError: when the cluster cannot be reached, wants a token or refuses the job.
-        SweepError: when the address is not that of a dashboard.
+        SweepError: when the address is not that of a dashboard, or something that has to be sent is not here.
     """
     _check_address(address)
     use_token_if_there_is_one()
-    folder = file.absolute().parent
-    command = ["python", "-m", "assay", "run", file.name, "--address", "auto", "--store", store, *options]
+    directory = file.absolute().parent
+    environment = Environment.of(sweep.cluster, directory, Site.SUBMITTED)
+    folder = environment.folder or directory.resolve()
+    name = str(directory.resolve().relative_to(folder) / file.name)
+    command = ["python", "-m", "assay", "run", name, "--address", "auto", "--store", store, *options]
     try:
         from ray.job_submission import JobSubmissionClient
 
         job = JobSubmissionClient(address).submit_job(
             entrypoint=_shell(command),
             submission_id=f"assay-{sweep.name}-{secrets.token_hex(3)}",
-            runtime_env={"working_dir": str(folder), "excludes": NOT_SENT},
+            runtime_env={"working_dir": str(folder), "excludes": NOT_SENT, "env_vars": environment.handed},
             metadata={"sweep": sweep.name},
         )
     except Exception as error:  # Ray raises many kinds, all meaning that the job was not taken

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from ..analysis import Results
+from ..analysis.export import into_problems
 from ..search import Ledger, State, Sweep, SweepRecord, missing_engines
+from ..search.production import production_names
 from ..search.store import Place, as_words
 from ..spaces import ClusterError, NoResultError, NotFoundError, Problem, SweepError, SweepInterrupted
 from ..trainables import Trainable, TrainableRef
 from ..trainables.checkpoints import CheckpointError, CheckpointStore, is_local
 from ..trainables.typed import misfits
+from .environment import Environment, Site
 from .executor import Executor
 from .extend import extend_sweep, reopen
 from .inline_executor import InlineExecutor
@@ -59,10 +62,11 @@ class Where:
         Raises:
             SweepError: see :func:`refuse_what_cannot_run`.
         """
-        self.refuse(sweep)
+        self.refuse(sweep, trainable.directory)
         address, tuned = self.address or sweep.cluster.address, sweep.engine == "tune"
+        environment = Environment.of(sweep.cluster, trainable.directory, self.site(sweep))
         if self.inline:
-            return InlineExecutor(trainable, self.workers or 1)
+            return InlineExecutor(trainable, self.workers or 1, environment)
         runs = max(sweep.budget.trials or math.inf, (sweep.leaderboard.top + 1) * sweep.leaderboard.seeds)
         storage = sweep.cluster.storage or str(self.place.files)
         return RayExecutor(
@@ -75,11 +79,17 @@ class Where:
             shared=Path(CheckpointStore(storage).root) if sweep.checkpoints.every > 0 and is_local(storage) else None,
             patience=sweep.cluster.timeouts.stop,
             whole=tuned and sweep.scheduler.needs_checkpoints,  # trials that wait are no trials at the same time
+            environment=environment,
         )
 
-    def refuse(self, sweep: Sweep) -> None:
+    def refuse(self, sweep: Sweep, directory: str | Path) -> None:
         """Nothing, unless the sweep cannot run here; see :func:`refuse_what_cannot_run`."""
-        refuse_what_cannot_run(sweep, inline=self.inline, address=self.address or sweep.cluster.address)
+        address = self.address or sweep.cluster.address
+        refuse_what_cannot_run(sweep, directory, self.site(sweep), address=address)
+
+    def site(self, sweep: Sweep) -> Site:
+        """Where its trials run."""
+        return Site.of(self.address or sweep.cluster.address, inline=self.inline)
 
     def ledger(self, *, create: bool = False) -> Ledger:
         """The ledger of the store."""
@@ -114,17 +124,23 @@ class Where:
             self.ledger().refuse_existing(name)
 
 
-def refuse_what_cannot_run(sweep: Sweep, *, inline: bool = False, address: str | None = None) -> None:
+def refuse_what_cannot_run(
+    sweep: Sweep, directory: str | Path, site: Site = Site.PRIVATE, *, address: str | None = None
+) -> None:
     """Nothing, unless a sweep that is well written cannot be run.
 
+    Args:
+        directory: the sweep file's folder.
+        site, address: where it is to run.
+
     Raises:
-        SweepError: with all that this version has no engine for, when Ray Tune is to run the search and cannot, or
-            nobody knows where checkpoints are to go.
+        SweepError: with all that this version has no engine for, when Ray Tune is to run the search and cannot,
+            nobody knows where checkpoints are to go, or trials would not find what they need.
     """
     found = missing_engines(sweep)
     if sweep.engine == "tune":
         try:
-            refuse_what_tune_cannot(sweep, inline=inline, address=address)
+            refuse_what_tune_cannot(sweep, inline=site is Site.INLINE, address=address)
         except SweepError as error:
             found += error.problems
     if sweep.cluster.storage is not None:
@@ -132,8 +148,34 @@ def refuse_what_cannot_run(sweep: Sweep, *, inline: bool = False, address: str |
             CheckpointStore(sweep.cluster.storage).check()
         except CheckpointError as error:
             found.append(Problem(("cluster", "storage"), str(error)))
+    found += _missing_around(sweep, directory, site)
     if found:
         raise SweepError(found)
+
+
+def refuse_what_cannot_be_submitted(sweep: Sweep, directory: str | Path) -> None:
+    """Nothing, unless a sweep cannot be sent to a cluster.
+
+    Raises:
+        SweepError: with all that this version has no engine for, and all that has to be sent along and is not here.
+    """
+    found = [*missing_engines(sweep), *_missing_around(sweep, directory, Site.SUBMITTED)]
+    if found:
+        raise SweepError(found)
+
+
+def _missing_around(sweep: Sweep, directory: str | Path, site: Site) -> list[Problem]:
+    """Files and variables that are not where the sweep says, also those that are needed only when it has ended."""
+    found: list[Problem] = []
+    try:
+        Environment.of(sweep.cluster, directory, site)
+    except SweepError as error:
+        found += error.problems
+    if sweep.export.into is not None:
+        names = production_names(sweep.parameters, sweep.export)
+        texts = into_problems(sweep.export.into, directory, names)
+        found += [Problem(("export", "into"), text) for text in texts]
+    return found
 
 
 def refuse_what_has_no_engine(sweep: Sweep) -> None:
@@ -291,7 +333,8 @@ def _phases(
     ledger: Ledger, record: SweepRecord, executor: Executor, wish: Callable[[], Wish], observer: Observer
 ) -> Results:
     options: dict[str, Any] = {"clock": time.monotonic, "wish": wish, "observer": observer}
-    options["checkpoints"] = record.sweep.cluster.storage
+    storage = record.sweep.cluster.storage  # trials start in another folder, and have to mean the same
+    options["checkpoints"] = CheckpointStore(storage).root if storage else None
     searched = None
     if record.sweep.engine == "tune" and isinstance(executor, RayExecutor):
         from .tune_engine import TuneEngine

@@ -1,28 +1,200 @@
-"""What is known of a sweep before it runs: its rungs, the number of runs, one report of the default config."""
+"""What is known of a sweep before it runs: its space, rungs and runs, what it will be able to decide."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
+from ..analysis import text
+from ..analysis.ensemble import MOST_MEMBERS
+from ..analysis.power import Resolution, resolution
 from ..search import Sweep
-from ..spaces import TrainableError
+from ..spaces import Space, TrainableError
 from ..trainables import Failed, Reported, Session, Trainable, TrialSpec
+from .environment import Surroundings
+from .expectation import expected_trials
+
+_DRAWS = 2000
 
 
-def plan_facts(sweep: Sweep) -> dict[str, str]:
-    """Searcher, scheduler, rungs and the number of runs, in words."""
-    board, fidelity = sweep.leaderboard, sweep.granted
-    trials = sweep.budget.trials
-    facts: dict[str, str] = {"searcher": sweep.searcher.type, "scheduler": sweep.scheduler.type}
-    if fidelity is not None:
-        rungs = [*sweep.scheduler.rungs(fidelity), fidelity.max]
-        facts["rungs"] = f"{', '.join(map(str, rungs))} {fidelity.unit}s"
-    facts["search"] = f"{trials} trials" if trials is not None else f"{sweep.budget.time:.0f} s"
-    facts["replicates"] = f"{board.top} finalists and the default config, {board.seeds} seeds each"
-    return facts
+@dataclass(frozen=True)
+class SpaceSize:
+    """How large a space is.
+
+    Args:
+        configs: ``inf`` with a continuous parameter.
+        bound: whether that is only an upper bound, because constraints were too many configs to go through.
+        feasible: share of random configs that meet the constraints; 1 without any.
+    """
+
+    configs: float
+    bound: bool
+    feasible: float
 
 
-def smoke(sweep: Sweep, trainable: Trainable) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Rung:
+    """A step at which trials are compared, or the end of a full run.
+
+    Args:
+        trials: how many are expected to come as far; None when that depends on their curves.
+    """
+
+    step: int
+    trials: float | None
+
+
+@dataclass(frozen=True)
+class Runs:
+    """How many runs there are at most; ``None`` where the number of trials is open.
+
+    Args:
+        search, replicates, tests: tests train nothing where the model of their run was kept.
+        finalists, seeds: that make the replicates.
+        search_units, replicate_units: of training, at most; None without a fidelity.
+        expected_units: of the search, as the rungs let expect.
+    """
+
+    search: int | None
+    replicates: int
+    tests: int
+    finalists: int
+    seeds: int
+    search_units: int | None
+    replicate_units: int | None
+    expected_units: float | None
+
+
+@dataclass(frozen=True)
+class Preview:
+    """All of it.
+
+    Args:
+        rungs: of the scheduler, the full run last; empty without a fidelity.
+        unit: of the fidelity.
+        search_ends: what ends the search, in words; whichever is first.
+        limits: on what trials report, in words.
+        decides: None where there is nothing to compare, or the test is another one.
+    """
+
+    searcher: str
+    scheduler: str
+    space: SpaceSize
+    default: dict[str, Any]
+    rungs: tuple[Rung, ...]
+    unit: str | None
+    runs: Runs
+    search_ends: tuple[str, ...]
+    limits: tuple[str, ...]
+    decides: Resolution | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, as JSON can hold it; ``space.configs`` is null when there are infinitely many."""
+        document = asdict(self)
+        if math.isinf(self.space.configs):
+            document["space"]["configs"] = None
+        return document
+
+
+def preview(sweep: Sweep) -> Preview:
+    """What the sweep file alone tells of a sweep."""
+    space = space_size(sweep.parameters)
+    trials = most_trials(sweep, space)
+    rungs = _rungs(sweep, trials)
+    runs = _runs(sweep, trials, rungs)
+    board = sweep.leaderboard
+    tested = board.test == "paired_t"
+    return Preview(
+        searcher=sweep.searcher.type,
+        scheduler=sweep.scheduler.type,
+        space=space,
+        default=sweep.parameters.default().nested(),
+        rungs=rungs,
+        unit=sweep.fidelity.unit if sweep.fidelity else None,
+        runs=runs,
+        search_ends=tuple(_endings(sweep, space)),
+        limits=tuple(map(str, sweep.objective.limits)),
+        decides=resolution(runs.finalists, board.seeds, board.alpha) if tested else None,
+    )
+
+
+def space_size(space: Space) -> SpaceSize:
+    """Size of a space, and what its constraints leave of it."""
+    configs = space.size()
+    if not space.constraints:
+        return SpaceSize(configs, False, 1.0)
+    free = space.with_constraints(())
+    draws = free.sample_many(np.random.default_rng(0), _DRAWS)
+    share = sum(map(space.feasible, draws)) / _DRAWS
+    return SpaceSize(configs, math.isfinite(configs) and share < 1 and configs == free.size(), share)
+
+
+def most_trials(sweep: Sweep, space: SpaceSize) -> int | None:
+    """Trials of the search at most; None when nothing but time or money ends it."""
+    limit = sweep.budget.trials
+    if space.configs == math.inf:
+        return limit
+    return int(space.configs) if limit is None else min(limit, int(space.configs))
+
+
+def _rungs(sweep: Sweep, trials: int | None) -> tuple[Rung, ...]:
+    fidelity = sweep.granted
+    if fidelity is None:
+        return ()
+    expected = expected_trials(sweep, trials) if trials is not None else None
+    if expected is not None:
+        return tuple(Rung(step, count) for step, count in expected.items())
+    return tuple(Rung(step, None) for step in [*sweep.scheduler.rungs(fidelity), fidelity.max])
+
+
+def _runs(sweep: Sweep, trials: int | None, rungs: tuple[Rung, ...]) -> Runs:
+    board, length = sweep.leaderboard, sweep.fidelity.max if sweep.fidelity else None
+    finalists = min(board.top + 1, math.inf if trials is None else trials)  # with the default config
+    replicates = int(finalists) * board.seeds
+    return Runs(
+        search=trials,
+        replicates=replicates,
+        tests=replicates + (MOST_MEMBERS if trials is None else min(trials, MOST_MEMBERS)),
+        finalists=int(finalists),
+        seeds=board.seeds,
+        search_units=trials * length if trials is not None and length is not None else None,
+        replicate_units=replicates * length if length is not None else None,
+        expected_units=_units(rungs),
+    )
+
+
+def _units(rungs: tuple[Rung, ...]) -> float | None:
+    """Units of training of all trials, when those that leave do so at a rung."""
+    steps = [0, *(rung.step for rung in rungs)]
+    shares = [rung.trials for rung in rungs if rung.trials is not None]
+    if not rungs or len(shares) < len(rungs):
+        return None
+    return sum(count * (step - before) for count, before, step in zip(shares, steps, steps[1:], strict=False))
+
+
+def _endings(sweep: Sweep, space: SpaceSize) -> Iterator[str]:
+    budget, objective = sweep.budget, sweep.objectives[0]
+    failed = sweep.cluster.retry.max_failed
+    limits = (
+        (budget.trials, "after {} trials"),
+        (budget.time and text.seconds(budget.time), "after {}"),
+        (budget.cpu_hours, "after {:g} CPU hours of training"),
+        (budget.gpu_hours, "after {:g} GPU hours of training"),
+        (budget.cost_usd, "after {:g} USD of training"),
+        (budget.patience, "when {} trials in a row bring nothing better"),
+        (None if objective.target is None else f"{objective.metric} reaches {objective.target:g}", "when {}"),
+        (failed, "when more than {:.0%} of the trials have failed"),
+    )
+    yield from (words.format(limit) for limit, words in limits if limit is not None)
+    if space.configs < (budget.trials or math.inf):
+        yield "when all configs were tried"
+
+
+def smoke(sweep: Sweep, trainable: Trainable, surroundings: Surroundings) -> dict[str, Any]:
     """Train the default config in this process until its first report: ``metrics`` and ``seconds``.
 
     Raises:
@@ -31,7 +203,7 @@ def smoke(sweep: Sweep, trainable: Trainable) -> dict[str, Any]:
     steps = sweep.fidelity.max if sweep.fidelity else None
     spec = TrialSpec(0, sweep.parameters.default().nested(), sweep.objective.metric, max_steps=steps)
     session = Session(trainable, spec)
-    event = session.advance()
+    event = surroundings.masked(session.advance())
     if isinstance(event, Failed):
         error = TrainableError(f"trainable: the default config failed: {event.reason}")
         error.add_note(event.detail.rstrip())

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import filelock
 
 from ..spaces import ClusterError, UsageError
+from .environment import Environment, inside_job, is_private
 
 _REACHABLE_SECONDS = 5.0
 _HEAD_PORT = 6379
@@ -33,27 +34,35 @@ class RayConnection:
         address: None or ``"local"`` for a private cluster on this machine; ``"auto"``, ``host:port`` or
             ``ray://host:port`` for one that is running.
         cpus: size of the private cluster.
-        directory: the sweep's folder; sent to the nodes of a running cluster.
+        directory: the sweep file's folder; sent to the nodes of a running cluster.
         store: folder of results, which is not sent.
+        environment: of trials; its folder is sent instead.
     """
 
-    def __init__(self, address: str | None, cpus: float, directory: str, store: Path | None = None) -> None:
-        self._address = None if address in (None, "", "local") else address
+    def __init__(
+        self,
+        address: str | None,
+        cpus: float,
+        directory: str,
+        store: Path | None = None,
+        environment: Environment | None = None,
+    ) -> None:
+        self._address = None if is_private(address) else address
         self._cpus = cpus
         self._directory = directory
         self._store = store
+        self._environment = environment or Environment()
+        self._sent = Path(self._environment.folder or directory).resolve()
         self._temporary: Path | None = None
         self._mark: filelock.BaseFileLock | None = None
         self._connected = False
 
     @property
     def directory(self) -> str:
-        """The sweep's folder as workers see it: on a running cluster they start in a copy of what was sent."""
+        """The sweep file's folder as workers see it: on a running cluster they start in a copy of what was sent."""
         if self._address is None:
             return self._directory
-        if not _inside_job():
-            return "."
-        folder, sent = Path(self._directory).resolve(), Path.cwd().resolve()
+        folder, sent = Path(self._directory).resolve(), Path.cwd().resolve() if inside_job() else self._sent
         return str(folder.relative_to(sent)) if folder.is_relative_to(sent) else self._directory
 
     def open(self) -> None:
@@ -77,10 +86,9 @@ class RayConnection:
         self._connected = True  # also a start that fails half-way is to be cleaned up
         try:
             if self._address is None:
-                ray.init(**quiet, **self._local_options())
+                ray.init(**quiet, **self._local_options(), runtime_env=self._environment.runtime or None)
             else:
-                environment = {"working_dir": self._directory, "excludes": self._left_out()}
-                ray.init(self._address, **quiet, runtime_env=None if _inside_job() else environment)
+                ray.init(self._address, **quiet, runtime_env=self._sent_along() or None)
         except Exception as error:  # Ray raises many kinds, all meaning "no cluster"
             raise cluster_error(self._address or "this machine", error) from error
 
@@ -103,8 +111,15 @@ class RayConnection:
             self._mark.release()
             shutil.rmtree(self._temporary, ignore_errors=True)
 
+    def _sent_along(self) -> dict[str, Any]:
+        """The runtime environment on a running cluster; that of a job has the folder already."""
+        if inside_job():
+            os.environ.setdefault("RAY_OVERRIDE_JOB_RUNTIME_ENV", "1")  # where both name something, the sweep counts
+            return self._environment.runtime
+        return {"working_dir": str(self._sent), "excludes": self._left_out(), **self._environment.runtime}
+
     def _left_out(self) -> list[str]:
-        folder = Path(self._directory).resolve()
+        folder = self._sent
         store = self._store.resolve() if self._store is not None else folder
         inside = store != folder and store.is_relative_to(folder)
         return [*NOT_SENT, f"/{store.relative_to(folder).as_posix()}"] if inside else NOT_SENT
@@ -133,10 +148,6 @@ def _remove_left_over() -> None:
                 shutil.rmtree(mark.parent, ignore_errors=True)
         except (filelock.Timeout, OSError):
             continue  # in use, or somebody else's
-
-
-def _inside_job() -> bool:
-    return bool(os.environ.get("RAY_JOB_ID") or os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR"))
 
 
 def _refuse_dashboard(address: str) -> None:

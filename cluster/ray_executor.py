@@ -14,12 +14,14 @@ from typing import Any
 from ..search.section_effort import ResourcesSection
 from ..spaces import ClusterError, SweepError, TrainableError
 from ..trainables import Cause, Event, Failed, Reported, TrainableRef, TrialSpec
+from .environment import Environment, Surroundings, is_private
 from .placement import Placement
 from .ray_connection import RayConnection
 from .worker_group import WorkerGroup
 
 _PLACEMENT_SECONDS = 120.0  # for the first worker, or for a new one when all are lost
 _GRACE_SECONDS = 10.0  # for the others at the start; later ones join when they are placed
+_INSTALL_SECONDS = 600.0  # for packages, as Ray has it
 _MOST_FAILED_STARTS = 5
 
 
@@ -32,12 +34,14 @@ class Lent:
         resources: what one trial occupies.
         places: trials at the same time.
         limit: the same, when there would be room for more; else None.
+        surroundings: of the processes.
     """
 
     trainable: TrainableRef
     resources: ResourcesSection
     places: int
     limit: int | None
+    surroundings: Surroundings
 
 
 class RayExecutor:
@@ -55,6 +59,7 @@ class RayExecutor:
         shared: folder that workers on all nodes of a running cluster have to see.
         patience: seconds that a worker may take to end a trial; None: as long as it likes.
         whole: whether fewer workers than the cluster has room for will not do.
+        environment: of trials.
 
     Raises:
         SweepError: for less than one worker.
@@ -72,6 +77,7 @@ class RayExecutor:
         shared: Path | None = None,
         patience: float | None = 60.0,
         whole: bool = False,
+        environment: Environment | None = None,
     ) -> None:
         if workers is not None and workers < 1:
             raise SweepError(f"workers must be 1 or more, got {workers}")
@@ -79,8 +85,11 @@ class RayExecutor:
         self._resources = resources or ResourcesSection()
         self._workers = workers if workers is not None else most
         self._whole = whole and workers is not None
-        self._connection = RayConnection(address, self._local_cpus(workers or 1), trainable.directory, store)
-        self._shared = shared if address not in (None, "", "local") else None
+        around, cpus = environment or Environment(), self._local_cpus(workers or 1)
+        self._connection = RayConnection(address, cpus, trainable.directory, store, around)
+        self._surroundings = around.surroundings(private=is_private(address))
+        self._install_seconds = _INSTALL_SECONDS if around.packages else 0.0
+        self._shared = None if is_private(address) else shared
         self._patience = patience
         self._probe: Path | None = None
         self._joining: dict[Any, WorkerGroup] = {}  # future of its load -> worker
@@ -108,7 +117,7 @@ class RayExecutor:
         self._send_away()
         places = self._places()
         limit = places if places < self._fitting() else None
-        yield Lent(self._own_trainable(), self._resources, places, limit)
+        yield Lent(self._own_trainable(), self._resources, places, limit, self._surroundings)
         self._gather()
 
     def _gather(self) -> None:
@@ -117,7 +126,7 @@ class RayExecutor:
             self._hire()
         self._last_seen = time.monotonic()
         while not self._pool:
-            self._join(1, _PLACEMENT_SECONDS)
+            self._join(1, self._placement_seconds)
             self._refuse_to_wait_for_ever()
         self._join(len(self._joining), _GRACE_SECONDS)
 
@@ -288,7 +297,7 @@ class RayExecutor:
 
     def _hire(self) -> None:
         """Start a worker; it joins when it has answered."""
-        worker = WorkerGroup(self._own_trainable(), self._resources)
+        worker = WorkerGroup(self._own_trainable(), self._resources, self._surroundings)
         self._joining[worker.load(str(self._probe) if self._probe else None)] = worker
 
     def _own_trainable(self) -> TrainableRef:
@@ -330,8 +339,12 @@ class RayExecutor:
         self._last_seen = time.monotonic()
 
     def _start_again(self, error: Exception) -> None:
-        from .worker_group import lost
+        import ray
 
+        from .worker_group import lost, why_not_set_up
+
+        if isinstance(error, ray.exceptions.RuntimeEnvSetupError):  # the next one would fail like it
+            raise ClusterError(f"the cluster cannot give trials their environment: {why_not_set_up(error)}") from error
         self._failed_starts += 1
         if self._failed_starts >= _MOST_FAILED_STARTS:
             raise ClusterError(f"workers could not start: {lost(error)}; is assay installed on all nodes?") from error
@@ -342,11 +355,15 @@ class RayExecutor:
             self._last_seen = time.monotonic()
         elif self._connection.gone:
             raise ClusterError("the private cluster of this run has died")
-        elif time.monotonic() - self._last_seen >= _PLACEMENT_SECONDS:
+        elif time.monotonic() - self._last_seen >= self._placement_seconds:
             raise ClusterError(
-                f"no worker was placed within {_PLACEMENT_SECONDS:.0f} s: the cluster is busy with other work, "
+                f"no worker was placed within {self._placement_seconds:.0f} s: the cluster is busy with other work, "
                 "or its nodes cannot start"
             )
+
+    @property
+    def _placement_seconds(self) -> float:
+        return _PLACEMENT_SECONDS + self._install_seconds
 
     def _place_probe(self) -> None:
         if self._shared is not None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 
 from ..spaces import Problem, SweepError
-from ..spaces.errors import shown
+from ..spaces.errors import Location, shown
 
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _OPTIONS = re.compile(r"\s--?[a-z].*$")  # of one package, such as --hash=sha256:...
 _OF_A_PATH = re.compile(r"(-r|--requirement|-c|--constraint|-e|--editable|-f|--find-links)\b")
-_WHERE = ("cluster", "pip")
+_WHERE: Location = ("cluster", "pip")
 
 
 def requirements(pip: str | list[str], directory: str | Path) -> tuple[str, ...]:

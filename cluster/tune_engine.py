@@ -33,6 +33,7 @@ from .tune_hooks import Hooks
 from .tune_record import TuneRecord, give_up_open
 from .tune_trial import TuneTrial
 from .wish import Wish
+from .worker import PackedTrainable
 
 _NEVER = "1e9"  # seconds
 _SETTINGS = {
@@ -130,7 +131,12 @@ class TuneEngine:
         hooks.overhear(scheduler)
         rungs = self._sweep.scheduler.rungs(fidelity) if fidelity else []
         trainable = tune.with_parameters(
-            TuneTrial, ref=lent.trainable, rungs=rungs, copies=hooks.copies, blind=lent.resources.gpu == 0
+            TuneTrial,
+            ref=PackedTrainable(lent.trainable),
+            rungs=rungs,
+            copies=hooks.copies,
+            blind=lent.resources.gpu == 0,
+            surroundings=lent.surroundings,
         )
         placed = tune.with_resources(trainable, tune.PlacementGroupFactory([Placement(lent.resources).bundle]))
         folder = f"tune-{uuid4().hex[:8]}"

@@ -12,9 +12,10 @@ from ray.tune.result import DONE
 
 from ..search.tune_scheduler import TuneScheduler
 from ..spaces import TrainableError
-from ..trainables import Cause, Event, Failed, Reported, TrainableRef, TrialSpec
+from ..trainables import Cause, Event, Failed, Reported, TrialSpec
+from .environment import Surroundings
 from .plan import NO_CHECKPOINT
-from .worker import Worker
+from .worker import PackedTrainable, Worker
 
 SPEC = "assay_spec"
 """In a trial's config: what it runs, and what it goes on from. The driver keeps it up to date."""
@@ -40,18 +41,26 @@ class TuneTrial(Trainable):  # type: ignore[misc]  # Ray has no types
     would end the process, and has one number of retries for all causes.
     """
 
-    def setup(self, config: dict[str, Any], ref: TrainableRef, rungs: Sequence[int], copies: bool, blind: bool) -> None:
+    def setup(
+        self,
+        config: dict[str, Any],
+        ref: PackedTrainable,
+        rungs: Sequence[int],
+        copies: bool,
+        blind: bool,
+        surroundings: Surroundings,
+    ) -> None:
         """Load the training function.
 
         Args:
             rungs: steps at which something may be decided.
             copies: trials go on from checkpoints of others, so that each decision needs one.
-            blind: see :class:`Worker`.
+            blind, surroundings: see :class:`Worker`.
         """
         self._rungs, self._copies = rungs, copies
         self._worker = Worker(ref, blind=blind)
         self._unfit = ""
-        reason = self._worker.load()
+        reason = self._worker.load(surroundings=surroundings)
         if reason:
             raise TrainableError(reason)
         self._take(config)

@@ -7,16 +7,49 @@ import io
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 from ..spaces import TrainableError
 from ..trainables import Cause, Event, Failed, Reported, Session, Trainable, TrainableRef, TrialSpec
+from ..trainables.reason import one_line
 from ..trainables.spec import OUTPUT
+from .environment import Surroundings
 
 _BATCH_SECONDS = 0.05  # reports that come faster are sent together
 _LEFT_BEHIND_BYTES = 256 * 2**20  # of GPU memory, by a trial that is over
+
+
+class PackedTrainable:
+    """A training function on its way: unpacked by its worker, not on arrival, because that may import user code.
+
+    Raises:
+        TrainableError: when it cannot be pickled.
+    """
+
+    def __init__(self, ref: TrainableRef) -> None:
+        from ray import cloudpickle
+
+        self._name = ref.name
+        try:
+            self._bytes: bytes = cloudpickle.dumps(ref)
+        except Exception as error:  # pickling may run anything
+            why = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            cure = "name it in the sweep, such as trainable: train.py:train"
+            raise TrainableError(f"trainable: {ref.name} cannot be sent to workers: {why}: {cure}") from error
+
+    def unpack(self) -> TrainableRef:
+        """Raises:
+        TrainableError: when something that it needs is not there.
+        """
+        from ray import cloudpickle
+
+        try:
+            ref: TrainableRef = cloudpickle.loads(self._bytes)
+        except Exception as error:  # unpickling imports modules, which may raise anything
+            raise TrainableError(f"trainable: {self._name} cannot be used by workers: {one_line(error)}") from error
+        return ref
 
 
 class Worker:
@@ -30,23 +63,33 @@ class Worker:
         blind: whether trials see no GPU. Ray leaves all of them visible to those that asked for none.
     """
 
-    def __init__(self, trainable: TrainableRef, together: int = 1, *, blind: bool = False) -> None:
+    def __init__(self, trainable: TrainableRef | PackedTrainable, together: int = 1, *, blind: bool = False) -> None:
         if blind:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         self._ref = trainable
         self._batch = _BATCH_SECONDS if together == 1 else 0.0
         self._trainable: Trainable | None = None
+        self._surroundings = Surroundings()
         self._sessions: dict[int, tuple[Session, _Output]] = {}
         self._clean = _ProcessState()
 
-    def load(self, probe: str | None = None) -> str | None:
-        """Import the training function; the reason when it cannot be, or when the file ``probe`` cannot be seen."""
+    def load(self, probe: str | None = None, surroundings: Surroundings | None = None) -> str | None:
+        """Import the training function in its surroundings; the reason when it cannot be.
+
+        Args:
+            probe: a file that has to be seen from here.
+        """
+        self._surroundings = surroundings or self._surroundings
         if probe is not None and not Path(probe).exists():
             return f"node {socket.gethostname()} does not see {Path(probe).parent}"
         try:
-            self._trainable = self._ref.load()
+            self._surroundings.enter()
+            ref = self._ref.unpack() if isinstance(self._ref, PackedTrainable) else self._ref
+            self._trainable = ref.load()
         except TrainableError as error:
-            return str(error)
+            return self._surroundings.mask(str(error))
+        except OSError as error:
+            return f"node {socket.gethostname()} cannot run trials in {self._surroundings.folder}: {error.strerror}"
         self._clean = _ProcessState()
         return None
 
@@ -73,7 +116,7 @@ class Worker:
         unfit = None if self._sessions else self._clean.restore()
         if unfit:
             return (Failed(spec.number, Cause.DISPLACED, unfit),)
-        output = _Output(Path(spec.folder, OUTPUT) if spec.folder else None)
+        output = _Output(Path(spec.folder, OUTPUT) if spec.folder else None, self._surroundings.mask)
         self._sessions[spec.number] = Session(self._trainable, spec), output
         return self.advance(spec.number, until)
 
@@ -81,7 +124,7 @@ class Worker:
         """Train to the next decision, or for a while; all events on the way."""
         session, output = self._sessions[number]
         with output.kept():
-            events = session.run(until, self._batch)
+            events = tuple(map(self._surroundings.masked, session.run(until, self._batch)))
         if not isinstance(events[-1], Reported):
             del self._sessions[number]
         return events
@@ -90,14 +133,14 @@ class Worker:
         """End a trial."""
         session, output = self._sessions.pop(number)
         with output.kept():
-            return (session.stop(),)
+            return (self._surroundings.masked(session.stop()),)
 
     def abandon(self, number: int) -> str | None:
         """End a trial without an answer; the reason when it cannot be ended."""
         session, output = self._sessions.pop(number)
         with output.kept():
             failed = session.abandon()
-        return failed.reason if failed else None
+        return self._surroundings.mask(failed.reason) if failed else None
 
 
 class _ProcessState:
@@ -134,17 +177,22 @@ def _gpu_bytes() -> int:
 
 
 class _Output(io.TextIOBase):
-    """What a trial prints, appended to a file that is made at its first word; lost when there is no file."""
+    """What a trial prints, appended to a file that is made at its first word; lost when there is no file.
 
-    def __init__(self, path: Path | None) -> None:
+    Args:
+        mask: takes out what is not to be kept.
+    """
+
+    def __init__(self, path: Path | None, mask: Callable[[str], str]) -> None:
         self._path = path
+        self._mask = mask
 
     def write(self, text: str) -> int:
         try:
             if self._path is not None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 with self._path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-                    file.write(text)
+                    file.write(self._mask(text))
         except OSError:  # a node that cannot write to the store: the words are lost, not the trial
             self._path = None
         return len(text)

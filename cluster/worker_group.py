@@ -9,8 +9,9 @@ from typing import Any
 
 from ..search.section_effort import ResourcesSection
 from ..trainables import Cause, Event, Failed, TrainableRef, TrialSpec
+from .environment import Surroundings
 from .placement import Placement
-from .worker import Worker
+from .worker import PackedTrainable, Worker
 
 _OUT_OF_STEP = "not all of its processes made this report: each has to report as often as the first, which counts"
 
@@ -26,11 +27,14 @@ class WorkerGroup:
         together: whether several processes run a trial; one that fails leaves the others waiting for it.
     """
 
-    def __init__(self, trainable: TrainableRef, resources: ResourcesSection) -> None:
+    def __init__(
+        self, trainable: TrainableRef, resources: ResourcesSection, surroundings: Surroundings | None = None
+    ) -> None:
         import ray
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
         self.trials: set[int] = set()
+        self._surroundings = surroundings or Surroundings()
         self._turns: dict[Any, int] = {}  # future of every call that is not answered -> trial, in their order
         self._turn_began = 0.0
         self._asked: dict[Any, int] = {}  # future -> trial
@@ -39,14 +43,14 @@ class WorkerGroup:
         placement, count = Placement(resources), resources.workers
         self.together = count > 1
         actor = ray.remote(max_restarts=0, **placement.options)(Worker)
-        blind = resources.gpu == 0
+        blind, packed = resources.gpu == 0, PackedTrainable(trainable)
         if count == 1:
-            self._actors = [actor.remote(trainable, blind=blind)]
+            self._actors = [actor.remote(packed, blind=blind)]
             return
         self._group = ray.util.placement_group([placement.bundle] * count, strategy="PACK")
         self._actors = [
             actor.options(scheduling_strategy=PlacementGroupSchedulingStrategy(self._group, index)).remote(
-                trainable, count, blind=blind
+                packed, count, blind=blind
             )
             for index in range(count)
         ]
@@ -54,14 +58,14 @@ class WorkerGroup:
     def load(self, probe: str | None) -> Any:
         """Import the training function everywhere; a future of the reason why it cannot be."""
         if len(self._actors) == 1:
-            return self._actors[0].load.remote(probe)
+            return self._actors[0].load.remote(probe, self._surroundings)
         import ray
 
         address = self._actors[0].address.remote()
         for rank, actor in enumerate(self._actors):
             actor.meet.remote(rank, len(self._actors), address)
         first = ray.remote(num_cpus=0)(_first_reason)
-        return first.remote(*(actor.load.remote(probe) for actor in self._actors))
+        return first.remote(*(actor.load.remote(probe, self._surroundings) for actor in self._actors))
 
     def start(self, spec: TrialSpec, until: int | None) -> Sequence[Any]:
         """Futures of a trial's first events."""
@@ -184,6 +188,13 @@ def _events(number: int, future: Any) -> Sequence[Event]:
     except ray.exceptions.RayError as error:
         return [Failed(number, Cause.WORKER_LOST, lost(error))]
     return events
+
+
+def why_not_set_up(error: Exception) -> str:
+    """The telling line of what Ray, and pip, say of a runtime environment."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if line.startswith("ERROR")] or lines
+    return telling[-1][:300] if telling else type(error).__name__
 
 
 def lost(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ class HalvingOptions(SchedulerOptions):
     """About one trial in eta goes on at each rung; rungs are eta times apart."""
     grace: int | None = Field(default=None, ge=1)
     """The first rung, in units of the fidelity; the fidelity's min when left out."""
+    stops_by: ClassVar[Literal["rank"]] = "rank"
 
     def grace_of(self, fidelity: Fidelity) -> int:
         return self.grace or fidelity.min

@@ -24,6 +24,7 @@ class HyperBandOptions(SchedulerOptions):
     eta: float = Field(default=3, ge=2)
     """About one trial in eta goes on at each rung."""
     needs_checkpoints: ClassVar[bool] = True
+    stops_by: ClassVar[Literal["rank"]] = "rank"
     largest_first: ClassVar[bool] = False
 
     def grace_of(self, fidelity: Fidelity) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..spaces import Problem, one_of
 from ..spaces.errors import Location, shown
+from .production import FILES
 from .registry import SCHEDULERS, SEARCHERS
 from .sweep import Sweep
 
@@ -44,10 +45,6 @@ _MISSING = (
     _Missing("architecture", "building networks", "remove it, and make its choices parameters"),
     _Missing("searcher.type", "searcher {value}", f"use {one_of(SEARCHERS)}", _other(*SEARCHERS)),
     _Missing("scheduler.type", "scheduler {value}", f"use {one_of(SCHEDULERS)}", _other(*SCHEDULERS)),
-    _Missing("cluster.working_dir", "sending folder {value} to the cluster", "remove it, and use `assay submit`"),
-    _Missing("cluster.pip", "installing packages for trials", "remove it, and install them on the nodes"),
-    _Missing("cluster.secrets.*", "handing {value} to trials", "remove it, and set it on the nodes"),
-    _Missing("cluster.env.*", "setting variables of trials", "remove it, and set it on the nodes"),
     _Missing("leaderboard.test", "test {value}", "write paired_t", _other("paired_t")),
     _Missing("leaderboard.rope", "a region of practical equivalence", wanted=_other(None)),
     _Missing("leaderboard.tie_break", "breaking ties by metrics", "write mean or cost", _other("mean", "cost")),
@@ -57,11 +54,7 @@ _MISSING = (
     _Missing("tracking.tensorboard", "writing TensorBoard's files"),
     _Missing("tracking.optuna", "writing Optuna's journal"),
     _Missing("export.select", "choosing the {value}", "write best", _other("best")),
-    _Missing("export.to", "exporting to {value} when the sweep ends", "remove it, and run `assay export`"),
-    _Missing("export.formats.*", "writing format {value}", "use 'yaml' or 'json'", _other("yaml", "json")),
-    _Missing("export.into", "filling in {value}"),
-    _Missing("export.rename", "renaming parameters"),
-    _Missing("export.retrain", "changing values for production"),
+    _Missing("export.formats.*", "writing format {value}", f"use {one_of(FILES)}", _other(*FILES)),
     _Missing("export.model", "writing the trained model"),
 )
 

@@ -36,6 +36,7 @@ class PopulationOptions(SchedulerOptions):
     synchronous: bool = False
     """Members wait for each other before each comparison."""
     needs_checkpoints: ClassVar[bool] = True
+    stops_by: ClassVar[Literal["nothing"]] = "nothing"
 
     def interval_of(self, fidelity: Fidelity) -> int:
         """Steps between comparisons."""

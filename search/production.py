@@ -114,7 +114,7 @@ def _group_problems(parameters: Mapping[str, Any], export: ExportSection) -> Ite
     names = production_names(parameters, export)
     opened = groups(names)
     for name in (name for name in names if name in opened):
-        members = [one for one in names if one == name or one.startswith(f"{name}.")]
+        members = [name, *(one for one in names if one.startswith(f"{name}."))]
         where = next((origins[one] for one in members if one in origins), ("rename",))
         yield Problem(("export", *where), both_value_and_group(name))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from pydantic import Field
 
@@ -145,6 +145,8 @@ class SchedulerOptions(Options):
 
     needs_checkpoints: ClassVar[bool] = False
     """Whether trials are paused or copied, so that training functions should save checkpoints."""
+    stops_by: ClassVar[Literal["nothing", "rank", "curve"]] = "curve"
+    """What ends trials early: nothing, their rank among those that came as far, or how their values went."""
 
     def grace_of(self, fidelity: Fidelity) -> int:
         """Units of training that no trial is stopped before."""

@@ -58,13 +58,13 @@ class ClusterSection(Section):
     storage: str | None = Field(default=None, min_length=1)
     """Folder or URL that all nodes see (/mnt/team, s3://bucket/sweeps), for checkpoints; the store when left out."""
     working_dir: str | None = Field(default=None, min_length=1)
-    """Folder that is sent to the cluster, seen from the sweep file's; that one when left out."""
+    """Folder that trials start in, sent to a running cluster, seen from the sweep file's; that one when left out."""
     pip: Texts | None = None
-    """Python packages that trials need: a requirements.txt, or a list such as [timm==1.0.9]."""
+    """Python packages that trials need: a requirements.txt beside the sweep, or a list such as [timm==1.0.9]."""
     secrets: list[Variable] = Field(default_factory=list)
-    """Names of environment variables whose values trials get from here; the values are not recorded."""
+    """Names of environment variables whose values trials get from where the sweep is started, never recorded."""
     env: dict[Variable, str] = Field(default_factory=dict)
-    """Environment variables of trials, such as {OMP_NUM_THREADS: "2"}."""
+    """Environment variables of trials, such as {OMP_NUM_THREADS: "2"}; $NAME is filled in where they run."""
     retry: RetrySection = RetrySection()
     """How often a trial that did not end well is tried again."""
     timeouts: TimeoutsSection = TimeoutsSection()

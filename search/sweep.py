@@ -51,9 +51,16 @@ _FILE: JsonDict = {
 }
 
 
+def slug(text: str) -> str:
+    """The name of a sweep that comes nearest to ``text``."""
+    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:63] or "my-sweep"
+
+
 def _as_space(raw: Any) -> Space:
     if isinstance(raw, Space):
         return raw
+    if isinstance(raw, type):
+        return Space.of(raw)
     if not isinstance(raw, dict):
         got = "nothing" if raw is None else shown(raw)
         raise SpaceError(f"expected parameters such as {{lr: loguniform(1e-5, 1e-1)}}, got {got}")
@@ -101,7 +108,7 @@ class Sweep(Section):
     parameters: Annotated[
         Space, BeforeValidator(_as_space), PlainSerializer(lambda space: space.to_dict(), return_type=dict), PARAMETERS
     ]
-    """The search space."""
+    """The search space: parameters by name; from Python also a Space, or a Pydantic model or dataclass that is one."""
     constraints: list[Constraint] = Field(default_factory=list)
     """What a config, or what is reported of it, has to meet."""
     architecture: ArchitectureSection | None = None
@@ -179,9 +186,8 @@ class Sweep(Section):
         if name.startswith("ledger.db"):
             raise ValueError(f"{name!r} is the name of a file in the store: choose another")
         if not _NAME.fullmatch(name):
-            slug = re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:63] or "my-sweep"
             letters = "up to 63 of a-z, 0-9, dot, dash and underscore"
-            raise ValueError(f"{shown(name)} is not a name: use {letters}, e.g. {slug!r}")
+            raise ValueError(f"{shown(name)} is not a name: use {letters}, e.g. {slug(name)!r}")
         return name
 
     @field_validator("objectives")

@@ -161,14 +161,15 @@ def test_check(fresh: Any) -> None:
     done = fresh("check", "sweep.yaml")
     assert (done.code, done.err) == (0, "imported\n")
     assert "float 0 .. 1" in done.out
-    assert "rungs: 1, 3 epochs\nsearch: 6 trials\nreplicates: 2 finalists and the default config, 2 seeds" in done.out
+    assert "rungs:       1 (6), 3 (about " in done.out
+    assert "runs:        at most 6 of the search, 6 replicates (3 finalists, 2 seeds each)" in done.out
     document = fresh("check", "sweep.yaml", "--json", "--smoke").json
     assert document["schema_version"] == 1
     assert document["default"] == {"x": 0.5, "depth": 1}
     assert document["sweep"]["parameters"]["depth"] == {"values": [1, 2]}
     assert document["smoke"]["metrics"] == {"loss": 1.04, "aux": 1.0, "step": "text"}
     smoke = fresh("check", "sweep.yaml", "--smoke")
-    assert "smoke: loss 1.04  aux 1  step text after 0.0" in smoke.out
+    assert "smoke:       loss 1.04  aux 1  step text after 0.0" in smoke.out
     assert "training\n" in smoke.err
     assert not Path("assay-results").exists()
 
@@ -286,6 +287,9 @@ def test_submit_prints_the_job(fresh: Any, monkeypatch: pytest.MonkeyPatch) -> N
     }
     assert "watch:   ray job logs --address http://head:8265 --follow job-1" in done.err
     assert "results: assay leaderboard far --store ~/assay-results" in done.err
+    assert "which Ray deletes" not in done.err
+    fresh.write(sweep_yaml=f"{SWEEP}export: {{to: best}}\n")
+    assert "export:  'best' lies in the job's copy of this folder, which Ray deletes" in fresh(*options).err
     assert fresh(*options, "--json").json == {
         "schema_version": 1,
         "job": "job-1",
@@ -350,3 +354,34 @@ def test_inline_wins_over_an_address_of_the_environment(
 def test_version(cli: Any) -> None:
     done = cli("--version")
     assert (done.code, done.out, done.err) == (0, f"assay {assay_version}\n", "")
+
+
+def test_a_sweep_that_exports_when_it_ends(fresh: Any) -> None:
+    section = (
+        "export: {to: best, formats: [argparse, yaml], rename: {x: optim.x}, retrain: {epochs: 9}, into: own.yml}\n"
+    )
+    fresh.write(sweep_yaml=SWEEP + section)
+    [mistake] = fresh.mistakes(2, "run", "sweep.yaml", "--inline", "--trials", "1")
+    assert mistake == (
+        "sweep.yaml:10:91: export.into: there is no file own.yml: the path is seen from the sweep file's folder"
+    )
+    assert fresh.mistakes(2, "check", "sweep.yaml") == [mistake]
+    assert not Path("assay-results").exists()
+    fresh.write(own_yml="optim: {x: 1}  # mine\n")
+    done = fresh("run", "sweep.yaml", "--inline", "--trials", "1")
+    assert done.code == 0, done.err
+    assert done.err.splitlines()[-5:] == [
+        "export: best (config.yaml, best.args, own.yml, manifest.json)",
+        "note: own.yml: added, as it had none: depth, epochs",
+        "trial 0; next: start your training with best/own.yml",
+        "trial 0; next: start your training with best/config.yaml",
+        "trial 0; next: python train.py @best/best.args   "
+        "(with fromfile_prefix_chars='@'; otherwise: python train.py $(cat best/best.args))",
+    ]
+    assert files("best") == ["best.args", "config.yaml", "manifest.json", "own.yml"]
+    again = fresh("export", "bowl", "--check")
+    assert again.out.split() == [f"best/{name}" for name in ("config.yaml", "best.args", "own.yml", "manifest.json")]
+    assert "checked: best.args: 3 values, read as written by argparse\n" in again.err
+    document = fresh("export", "bowl", "--check", "--json").json
+    assert document["config"] == yaml.safe_load(Path("best/config.yaml").read_text())
+    assert (len(document["checked"]), len(document["next"]), len(document["notes"])) == (3, 3, 1)

@@ -220,7 +220,7 @@ def test_wrong_words(given: Any, words: str, message: str) -> None:
 
 def test_a_bad_name(given: Any) -> None:
     [mistake] = given.mistakes(2, "run", "sweep.yaml", "--inline", "--name", "Bad Name")
-    assert mistake.startswith("name: 'Bad Name' is not a name: use up to 63 of a-z")
+    assert mistake.startswith("--name Bad Name: name: 'Bad Name' is not a name: use up to 63 of a-z")
     assert "'bad-name'" in mistake
     assert not STORE.exists()
 
@@ -243,7 +243,7 @@ def test_files_that_cannot_be_written(ran: Any) -> None:
     for folder in ("folder", "."):
         assert ran.mistakes(2, "report", "bowl", "-o", folder)[0].startswith(f"report: {folder} is a folder")
     assert ran.mistakes(2, "export", "bowl", "--format", "xml", "-o", "best") == [
-        "export: format must be 'yaml' or 'json', got xml"
+        "export: format must be 'yaml', 'json', 'argparse', 'hydra', 'lightning' or 'hf', got xml"
     ]
     assert Path("file").read_text() == "mine"
     assert sorted(path.name for path in Path().iterdir()) == [

@@ -41,14 +41,23 @@ parameters: {x: "uniform(0, 1)"}
 fidelity: {max: 2}
 budget: {trials: 3}
 leaderboard: {top: 1, seeds: 2}
+cluster: {working_dir: .., env: {COLOUR: "red $WORD"}, secrets: [SENT_TOKEN]}
 """
 TRAIN = """
+import os
+
 import helper
+
+FOUND = os.environ["COLOUR"], os.environ["SENT_TOKEN"] == "a$b" + "-0123456789", os.path.isfile("sweeps/sweep.yaml")
 
 def train(config, trial):
     for _ in trial.steps():
-        yield {"score": helper.double(config["x"]), "file": __file__}
+        assert FOUND == ("red $WORD", True, True), FOUND
+        yield {"score": helper.double(config["x"]), "file": __file__, "token": os.environ["SENT_TOKEN"]}
 """
+
+
+SECRET = "a$b-0123456789"
 
 
 class Head:
@@ -69,6 +78,7 @@ class Head:
             "RAY_AUTH_TOKEN": self._token,
             "RAY_TMPDIR": str(temporary),
         }
+        self.temporary = temporary
         command = (
             f"ray start --head --block --port={ports[0]} --dashboard-port={ports[1]} --dashboard-host=127.0.0.1 "
             f"--dashboard-agent-listen-port={ports[2]} --ray-client-server-port={ports[3]} --include-dashboard=true "
@@ -99,6 +109,13 @@ class Head:
         ):
             return json.load(answer)
         return None
+
+    @property
+    def logs(self) -> str:
+        """All that Ray has written."""
+        files = [path for path in self.temporary.rglob("logs/**/*") if path.is_file()]
+        assert files
+        return "".join(path.read_text(errors="replace") for path in files)
 
     def stop(self) -> None:
         self._process.terminate()
@@ -131,8 +148,8 @@ def head() -> Iterator[Head]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "project"
-    folder.mkdir()
+    folder = tmp_path / "project" / "sweeps"
+    folder.mkdir(parents=True)
     (folder / "sweep.yaml").write_text(SWEEP)
     (folder / "here.py").write_text(TRAIN)
     (folder / "helper.py").write_text("def double(x):\n    return 2 * x\n")
@@ -140,7 +157,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def call(command: list[str], folder: Path, head: Head, **changes: str) -> subprocess.CompletedProcess[str]:
-    environment = head.environment | changes
+    environment = head.environment | {"SENT_TOKEN": SECRET} | changes
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=100)
 
 
@@ -154,7 +171,9 @@ def assert_ran(store: Path, folder: Path) -> None:
     assert len(trials) >= 5
     assert {trial.state for trial in trials} == {State.COMPLETE}
     files = {Path(trial.reports[-1].metrics["file"]) for trial in trials}
-    assert not any(file.is_relative_to(folder) for file in files)
+    assert not any(file.is_relative_to(folder.parent) for file in files)
+    assert {trial.reports[-1].metrics["token"] for trial in trials} == {"***"}
+    assert [path for path in store.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()] == []
 
 
 def test_a_job(head: Head, folder: Path, tmp_path: Path) -> None:
@@ -169,6 +188,7 @@ def test_a_job(head: Head, folder: Path, tmp_path: Path) -> None:
     assert head.get(f"/api/jobs/{job['job']}")["status"] == "SUCCEEDED", watched.stdout
     assert "sweep 'sent' in" in watched.stdout
     assert_ran(store, folder)
+    assert SECRET not in json.dumps(head.get("/api/jobs/")) + watched.stdout + head.logs
     stopped = call(shlex.split(printed["stop"]), folder, head)
     assert stopped.returncode == 0, stopped.stderr
 
@@ -178,6 +198,7 @@ def test_the_driver_here_and_the_trials_there(head: Head, folder: Path, tmp_path
     ran = call([*run, "--store", str(tmp_path / "store")], folder, head)
     assert ran.returncode == 0, ran.stderr
     assert_ran(tmp_path / "store", folder)
+    assert SECRET not in head.logs
 
 
 def test_a_wrong_token_is_refused_with_the_cure(head: Head, folder: Path) -> None:

@@ -54,6 +54,19 @@ def state(store: Path) -> str:
     return Ledger(store).sweep("small").state
 
 
+def test_a_sweep_from_python_exports_when_it_ends(
+    tmp_path: Path, sweep_of: Callable[..., Sweep], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    sweep = sweep_of(export={"to": "best", "rename": {"x": "a.x"}, "into": "own.yaml"})
+    with pytest.raises(SweepError, match=r"^export\.into: there is no file own\.yaml"):
+        run(sweep, generator, tmp_path / "store")
+    Path("own.yaml").write_text("a: {x: 0}\n")
+    results = run(sweep, generator, tmp_path / "store")
+    assert Path("best/own.yaml").read_text() == f"a: {{x: {results.best_config['x']!r}}}\n"
+    assert Path("best/manifest.json").is_file()
+
+
 @pytest.mark.parametrize("train", [generator, plain])
 def test_a_sweep_from_python(train: Any, tmp_path: Path, sweep_of: Callable[..., Sweep]) -> None:
     results = run(sweep_of(), train, tmp_path)

@@ -1,0 +1,118 @@
+"""What `assay check` prints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from .printing import print_table
+
+if TYPE_CHECKING:
+    from ..analysis.power import Resolution
+    from ..cluster.preview import Preview, Rung, SpaceSize
+    from ..search import Sweep
+
+_MOST_RUNGS = 8
+
+
+def print_preview(sweep: Sweep, preview: Preview) -> None:
+    from ..analysis.terminal import space_table
+
+    print_table(space_table(sweep.parameters))
+    for label, text in _lines(sweep, preview):
+        print(f"{f'{label}:':<13}{text}")
+
+
+def _lines(sweep: Sweep, preview: Preview) -> Iterator[tuple[str, str]]:
+    from ..analysis import text
+
+    for constraint in sweep.parameters.constraints:
+        yield "constraint", constraint.text
+    if sweep.parameters.constraints:
+        yield "feasible", f"{preview.space.feasible:.1%} of random configs"
+    yield "configs", _size(preview.space)
+    default = sweep.parameters.default()
+    yield "default", f"{text.config_line(default, list(default))} (trial 0)"
+    yield "searcher", preview.searcher
+    yield "scheduler", preview.scheduler
+    if preview.rungs:
+        yield "rungs", _rungs(preview)
+    runs = preview.runs
+    replicates = f"{runs.replicates} replicates ({runs.finalists} finalists, {runs.seeds} seeds each)"
+    search = "the search's" if runs.search is None else f"{runs.search:,} of the search"
+    yield "runs", f"at most {search}, {replicates}, {runs.tests} tests on the sealed part"
+    if runs.replicate_units is not None:
+        yield "training", _training(preview)
+    yield "search ends", " or ".join(preview.search_ends)
+    for limit in preview.limits:
+        yield "limit", limit
+    yield "decides", _decides(preview.decides, preview.runs.finalists)
+    shortfall = _shortfall(sweep, preview)
+    if shortfall:
+        yield "note", shortfall
+    if preview.rungs and preview.rungs[-1].trials == 0:
+        units = f"{preview.rungs[-1].step} {preview.unit}s"
+        yield (
+            "note",
+            f"no trial of the search is expected to train in full, {units}: add trials, or use another scheduler",
+        )
+
+
+def _size(space: SpaceSize) -> str:
+    return "infinite" if math.isinf(space.configs) else f"{'at most ' * space.bound}{space.configs:,.0f}"
+
+
+def _rungs(preview: Preview) -> str:
+    rungs, units = preview.rungs, f"{preview.unit}s"
+    steps = [rung.step for rung in rungs]
+    gaps = {after - before for before, after in pairwise(steps[:-1])}
+    if len(steps) > _MOST_RUNGS and len(gaps) == 1:
+        return f"{steps[0]}, {steps[1]}, ... {steps[-2]}, {steps[-1]} {units}"
+    expected = "; in brackets the trials expected to come so far" if rungs[0].trials is not None else ""
+    return f"{', '.join(_rung(rung, preview.runs.search) for rung in rungs)} {units}{expected}"
+
+
+def _rung(rung: Rung, all_trials: int | None) -> str:
+    if rung.trials is None:
+        return str(rung.step)
+    if not rung.trials:
+        return f"{rung.step} (none)"
+    return f"{rung.step} ({'about ' * (rung.trials != all_trials)}{rung.trials:.{0 if rung.trials >= 1 else 1}f})"
+
+
+def _training(preview: Preview) -> str:
+    runs, units = preview.runs, f"{preview.unit}s"
+    if runs.search_units is None:
+        return f"{runs.replicate_units:,} {units} of replicates at most, after the search"
+    expected = runs.expected_units
+    about = f" (about {expected:,.0f} expected)" if expected is not None and expected < runs.search_units else ""
+    total = runs.search_units + (runs.replicate_units or 0)
+    return (
+        f"at most {total:,} {units}: {runs.search_units:,} of the search{about}, {runs.replicate_units:,} of replicates"
+    )
+
+
+def _decides(found: Resolution | None, finalists: int) -> str:
+    if finalists < 2:
+        return "nothing: with one finalist there is nothing to compare"
+    if found is None:
+        return "what its region of practical equivalence lets it"
+    return (
+        f"a finalist that is worse by {_deviations(found.difference)} standard deviations of the paired differences is "
+        f"told apart in {100 * found.power:g} % of cases; with {found.more_seeds} seeds {_deviations(found.finer)}"
+    )
+
+
+def _deviations(value: float) -> str:
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def _shortfall(sweep: Sweep, preview: Preview) -> str:
+    limit, configs = sweep.budget.trials, preview.space.configs
+    if limit is None or configs >= limit:
+        return ""
+    count = f"{configs:.0f} {'config' if configs == 1 else 'configs'}"
+    most = "at most " * preview.space.bound
+    return f"the space has {most}{count}, budget.trials is {limit}: the search ends after {most}{configs:.0f}"
