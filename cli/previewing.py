@@ -53,11 +53,8 @@ def _lines(sweep: Sweep, preview: Preview) -> Iterator[tuple[str, str]]:
     if shortfall:
         yield "note", shortfall
     if preview.rungs and preview.rungs[-1].trials == 0:
-        units = f"{preview.rungs[-1].step} {preview.unit}s"
-        yield (
-            "note",
-            f"no trial of the search is expected to train in full, {units}: add trials, or use another scheduler",
-        )
+        full = f"in full, {preview.rungs[-1].step} {preview.unit}s"
+        yield "note", f"no trial of the search is expected to train {full}: add trials, or use another scheduler"
 
 
 def _size(space: SpaceSize) -> str:

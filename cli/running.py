@@ -157,11 +157,12 @@ def check(
     site = Site.of(sweep.cluster.address)
     with at_lines_of(file, changes):
         refuse_what_cannot_run(sweep, directory, site)
+    ref = trainable_of(sweep, file)
     first: dict[str, Any] = {}
-    with redirect_stdout(sys.stderr), Environment.of(sweep.cluster, directory, site).entered() as surroundings:
-        trainable = trainable_of(sweep, file).load()
-        with at_lines_of(file, changes):
-            refuse_what_does_not_fit(sweep, trainable)
+    surrounded = Environment.of(sweep.cluster, directory, site).entered()
+    with at_lines_of(file, changes), redirect_stdout(sys.stderr), surrounded as surroundings:
+        trainable = ref.load()
+        refuse_what_does_not_fit(sweep, trainable)
         if smoke:
             first = preview.smoke(sweep, trainable, surroundings)
     known = preview.preview(sweep)
