@@ -60,7 +60,10 @@ def check_bundle(bundle: ExportBundle) -> list[str]:
         missing = [reader.name for reader in readers if reader not in here]
         by = ", ".join(reader.name for reader in here)
         without = f"; not checked with {', '.join(missing)} (not installed)" if missing else ""
-        lines.append(f"{name}: {len(bundle.values)} values, read as written by {by}{without}")
+        if here:
+            lines.append(f"{name}: {len(bundle.values)} values, read as written by {by}{without}")
+        else:
+            lines.append(f"{name}: not checked: {' and '.join(missing)} not installed")
     if wrong:
         raise AssayError("\n".join(wrong))
     return lines

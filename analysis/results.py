@@ -190,8 +190,9 @@ class Results:
         return replace(report, test_score=self._ensemble_test_score(report)), ""
 
     def _models(self) -> tuple[dict[int, Floats], Array | None, str]:
-        """Validation predictions of fully trained search trials, all for the same examples."""
-        usable = {t.number for t in self.phase(Phase.SEARCH) if t.state is State.COMPLETE}
+        """Validation predictions of fully trained search trials within the limits, all for the same examples."""
+        ranked = rank_search(self.trials, self.sweep.objective)
+        usable = {trial.number for trial in ranked if trial.state is State.COMPLETE}
         stored = [
             (*self._read(a), a.trial) for a in self.ledger.artifacts(self.record, "validation") if a.trial in usable
         ]

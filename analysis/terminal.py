@@ -16,6 +16,8 @@ from . import text
 from .leaderboard import Leaderboard
 from .results import Results
 
+_MOST_COLUMNS = 8
+
 
 def leaderboard_table(board: Leaderboard) -> Table:
     """Finalists, best first."""
@@ -40,8 +42,13 @@ def leaderboard_table(board: Leaderboard) -> Table:
 
 
 def config_table(board: Leaderboard) -> Table:
-    """The parameters in which the configs on the board differ."""
+    """The parameters in which the configs on the board differ; one a line when there are many."""
     names = text.differing(board.rows)
+    if len(names) > _MOST_COLUMNS:
+        table = _table("parameter", *(f"trial {row.trial}" for row in board.rows))
+        for name in names:
+            _add(table, name, *(text.parameter(row.config[name]) if name in row.config else "" for row in board.rows))
+        return table
     table = _table("trial", *names)
     for row in board.rows:
         values = (text.parameter(row.config[name]) if name in row.config else "" for name in names)

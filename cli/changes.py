@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -217,20 +217,28 @@ def _keys(value: Any, path: tuple[str, ...]) -> Location:
 
 def _key(mapping: dict[Any, Any], where: Location, path: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """The longest key that is there, else a new one; and what is left of the path."""
-    for length in range(len(path), 0, -1):
-        key = ".".join(path[:length])
+    for key in _beginnings(path):
         if key in mapping:
-            return key, path[length:]
+            return key, path[key.count(".") + 1 :]
+    inside = mapping.get("parameters") if not where else None
+    name = next((one for one in _beginnings(path) if isinstance(inside, dict) and one in inside), None)
+    if name is not None:
+        raise SweepError(f"{name} is a parameter: write --set parameters.{'.'.join(path)}=...")
     free = where in _NAMED_BY_USERS or (where[:1] == ("parameters",) and where[-1:] == ("when",))
     if not free and len(path) > 1 and path[1].isdecimal():
         text = f"there is no list {_dotted((*where, path[0]))}"
         raise SweepError(f"{text}: set it as a whole, such as --set '{_dotted((*where, path[0]))}=[...]'")
-    if where == ("parameters",) and path[-1] in _OF_A_FORM and len(path) > 1:
-        name = ".".join(path[:-1])
+    if where == ("parameters",):
+        name = ".".join(path[:-1] if path[-1] in _OF_A_FORM and len(path) > 1 else path)
         hint = did_you_mean(name, (one for one in mapping if isinstance(one, str)))
         if hint:
-            raise SweepError(f"there is no parameter {name!r}{hint}")
+            raise SweepError(f"there is no parameter {name!r}{hint}; a new one is added in the file")
     return (".".join(path), ()) if free else (path[0], path[1:])
+
+
+def _beginnings(path: tuple[str, ...]) -> Iterator[str]:
+    """``a.b.c``, ``a.b`` and ``a``."""
+    return (".".join(path[:length]) for length in range(len(path), 0, -1))
 
 
 def _index(entries: list[Any], where: Location, part: str) -> int:

@@ -102,7 +102,7 @@ def main() -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    note("\n".join(f"error: {line}" for line in message.splitlines()))
+    note("\n".join(f"error: {line}" for line in message.splitlines() if line.strip()))
     sys.exit(code)
 
 

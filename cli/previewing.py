@@ -58,7 +58,10 @@ def _lines(sweep: Sweep, preview: Preview) -> Iterator[tuple[str, str]]:
 
 
 def _size(space: SpaceSize) -> str:
-    return "infinite" if math.isinf(space.configs) else f"{'at most ' * space.bound}{space.configs:,.0f}"
+    if space.configs == math.inf:
+        return "infinite"
+    # As a float it could be too large.
+    return f"{'at most ' * space.bound}{int(space.configs):,}" if space.configs < 10**15 else "more than 10^15"
 
 
 def _rungs(preview: Preview) -> str:

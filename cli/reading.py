@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,9 @@ from .printing import (
     sweep_dict,
     trial_dict,
 )
+
+if TYPE_CHECKING:
+    from ..search import Sweep
 
 
 def list_sweeps(store: Store = None, as_json: AsJson = False) -> None:
@@ -123,15 +126,10 @@ def import_sweep(
 ) -> None:
     """Record the results of another tool as a finished sweep."""
     from ..analysis import Results
-    from ..cluster.launch import refuse_what_has_no_engine
-    from ..search import at_lines_of
     from ..search.imported import to_sweep
     from ..search.importing import import_results, read_results
 
-    template = sweep_of(sweep) if sweep else None
-    if sweep is not None and template is not None:
-        with at_lines_of(sweep):
-            refuse_what_has_no_engine(template)
+    template = _runnable(sweep) if sweep else None
     foreign = read_results(
         kind,
         source,
@@ -156,6 +154,17 @@ def import_sweep(
     results.require_a_score()
     results.report()
     finish(results)
+
+
+def _runnable(file: Path) -> Sweep:
+    """The sweep in a file, refused where this version has no engine for it."""
+    from ..cluster.launch import refuse_what_has_no_engine
+    from ..search import at_lines_of
+
+    sweep = sweep_of(file)
+    with at_lines_of(file):
+        refuse_what_has_no_engine(sweep)
+    return sweep
 
 
 def report(

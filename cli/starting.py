@@ -47,5 +47,4 @@ def sweep_name(folder: Path) -> str:
     """A sweep's name made of that of its folder."""
     from ..search.sweep import slug
 
-    name = slug(folder.resolve().name)
-    return f"my-{name}"[:63] if name.startswith("ledger.db") else name  # that of a file in the store
+    return slug(folder.resolve().name)

@@ -49,6 +49,8 @@ def space(
     if from_ is not None and from_ not in (*_READERS, "python"):
         text = f"--from: {from_!r} is not offered{did_you_mean(from_, _READERS)}"
         raise UsageError(f"{text}: use {one_of((*_READERS, 'python'))}")
+    if source.endswith(".py"):
+        raise UsageError(f"{source}: which class? write {source}:NAME, such as {source}:Settings")
     found, sections = _read(source, from_)
     try:
         text = write(found, sections or {})

@@ -27,7 +27,7 @@ class SpaceSize:
 
     Args:
         configs: ``inf`` with a continuous parameter.
-        bound: whether that is only an upper bound, because constraints were too many configs to go through.
+        bound: whether that is only an upper bound, because there is too much to go through.
         feasible: share of random configs that meet the constraints; 1 without any.
     """
 
@@ -95,7 +95,7 @@ class Preview:
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON can hold it; ``space.configs`` is null when there are infinitely many."""
         document = asdict(self)
-        if math.isinf(self.space.configs):
+        if self.space.configs == math.inf:
             document["space"]["configs"] = None
         return document
 
@@ -124,13 +124,13 @@ def preview(sweep: Sweep) -> Preview:
 
 def space_size(space: Space) -> SpaceSize:
     """Size of a space, and what its constraints leave of it."""
-    configs = space.size()
+    counted = space.counted
     if not space.constraints:
-        return SpaceSize(configs, False, 1.0)
+        return SpaceSize(counted.number, not counted.exact, 1.0)
     free = space.with_constraints(())
     draws = free.sample_many(np.random.default_rng(0), _DRAWS)
     share = sum(map(space.feasible, draws)) / _DRAWS
-    return SpaceSize(configs, math.isfinite(configs) and share < 1 and configs == free.size(), share)
+    return SpaceSize(counted.number, not counted.exact, share)
 
 
 def most_trials(sweep: Sweep, space: SpaceSize) -> int | None:

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from ..spaces import Problem, Space, SpaceError, did_you_mean, one_of
 from .production import file_problems, production_problems
 from .scheduler import SchedulerOptions
@@ -45,6 +47,7 @@ def constrained(parameters: Space, constraints: list[Constraint]) -> Space:
         raise SpaceError(_at_its_constraint(problem, numbers) for problem in error.problems) from error
     try:
         space.default()
+        space.sample(np.random.default_rng(0))
     except SpaceError as error:
         raise SpaceError([problem.under("constraints") for problem in error.problems]) from error
     return space

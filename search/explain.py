@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from typing import Any, Literal, get_args, get_origin
 
@@ -25,6 +26,8 @@ _BOUNDS = {
     "less_than_equal": "must be {bound} or less",
     "finite_number": "must be finite",
 }
+_SENTENCE_END = re.compile(r"[:;.](?:\s|$)")
+"""Not the dot of ``train.py``."""
 _EVERYWHERE = ("type", "metric", "min", "max")
 """Keys of several sections, so that none of them can be meant."""
 
@@ -95,7 +98,7 @@ def _as_text(value: Any, section: type[BaseModel], key: Any) -> str:
 
 def _missing(section: type[BaseModel], key: Any) -> str:
     field = section.model_fields.get(key)
-    about = (field.description or "").rstrip(".") if field else ""
+    about = _SENTENCE_END.split(field.description or "", maxsplit=1)[0] if field else ""
     choices = [*_literals(field.annotation)] if field else []
     return f"missing{': ' if about else ''}{about}{f' ({one_of(choices)})' if choices else ''}"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
@@ -12,7 +11,7 @@ from ..spaces import Goal, Objective, Parameter, SweepError, UsageError, did_you
 from ..spaces.errors import shown
 from .imported_events import as_trials
 from .imported_space import derive_space, fit_configs, plain_values
-from .sweep import Sweep
+from .sweep import Sweep, slug
 from .trial import State, Trial
 
 _SHOWN = 12
@@ -155,7 +154,7 @@ def find_objective(metric: str | None, goal: str | None, seen: Sequence[str], or
 
 def find_name(text: str) -> str:
     """``text`` as the name of a sweep."""
-    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:63].rstrip("-._") or "imported"
+    return slug(text, "imported")
 
 
 def is_number(value: object) -> TypeGuard[int | float]:

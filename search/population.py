@@ -50,7 +50,7 @@ class PopulationOptions(SchedulerOptions):
         """The parameters that change: all real ones that are always active and in no constraint, unless named."""
         if self.perturb is not None:
             return {name: space[name] for name in self.perturb}
-        tied = {name for constraint in space.constraints for name in constraint.parents}
+        tied = _tied(space)
         return {n: p for n, p in space.items() if isinstance(p, Float) and not p.conditions and n not in tied}
 
     def check(self, space: Space, fidelity: Fidelity, trials: int | None) -> None:
@@ -62,10 +62,9 @@ class PopulationOptions(SchedulerOptions):
             if space[name].conditions:
                 text = f"{self.type} cannot perturb {name!r}: it is active only under a condition"
                 raise SpaceError([Problem(where, text)])
-            for constraint in space.constraints:
-                if name in constraint.parents:
-                    text = f"{self.type} cannot perturb {name!r}: the constraint {constraint.text} ties it to others"
-                    raise SpaceError([Problem(where, text)])
+            if constraint := _tied(space).get(name):
+                text = f"{self.type} cannot perturb {name!r}: the constraint {constraint} ties it to others"
+                raise SpaceError([Problem(where, text)])
         if not self.perturbed(space):
             text = f"{self.type} has nothing to perturb: name parameters, e.g. perturb: [{next(iter(space))}]"
             raise SpaceError([Problem(where, text)])
@@ -229,6 +228,16 @@ class _Scale:
         return math.exp(value) if self._log else float(value)
 
 
+def _tied(space: Space) -> dict[str, str]:
+    """The parameters that cannot change by themselves, and the constraint that may break: those that one reads, and
+    those on which it depends whether such a parameter is active."""
+    tied = {name: constraint.text for constraint in space.constraints for name in constraint.parents}
+    for name in reversed(space.resolution_order):
+        if name in tied:
+            tied |= {parent: tied[name] for condition in space[name].conditions for parent in condition.parents}
+    return tied
+
+
 def _mutation(parameter: Parameter) -> Any:
     """What Ray Tune mutates with: a list to shift along, or a draw, beside which numbers are multiplied."""
     if isinstance(parameter, (Float, Integer)):
@@ -242,7 +251,7 @@ def repaired(space: Space, values: Mapping[str, Any]) -> Config:
     config: dict[str, Any] = {}
     for name in space.resolution_order:
         parameter = space[name]
-        if not all(condition.holds(config) for condition in parameter.conditions):
+        if not space.active(name, config):
             continue
         value = values.get(name, parameter.default_value)
         if isinstance(parameter, (Float, Integer)) and not isinstance(value, bool):

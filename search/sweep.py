@@ -36,6 +36,8 @@ from .section_goal import Constraint, LimitSection, ObjectiveSection
 from .section_outcome import ExportSection, LeaderboardSection, TrackingSection
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_LEDGER = "ledger.db"
+"""How the files in the store begin that are no sweep's."""
 _SEARCHERS = Engines("searcher", SEARCHERS, PLANNED_SEARCHERS)
 _SCHEDULERS = Engines("scheduler", SCHEDULERS)
 _UNSTOPPED: JsonDict = {"anyOf": [{"const": "none"}, {"type": "object", "properties": {"type": {"const": "none"}}}]}
@@ -51,9 +53,10 @@ _FILE: JsonDict = {
 }
 
 
-def slug(text: str) -> str:
-    """The name of a sweep that comes nearest to ``text``."""
-    return re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")[:63] or "my-sweep"
+def slug(text: str, otherwise: str = "my-sweep") -> str:
+    """The name of a sweep that comes nearest to ``text``, or ``otherwise`` when no letter of it can be kept."""
+    name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._") or otherwise
+    return f"{'my-' if name.startswith(_LEDGER) else ''}{name}"[:63].rstrip("-._")
 
 
 def _as_space(raw: Any) -> Space:
@@ -90,11 +93,11 @@ class Sweep(Section):
     """Of the file format."""
     name: str = Field(
         json_schema_extra={
-            "pattern": f"^(?!ledger\\.db){_NAME.pattern}$",
+            "pattern": f"^(?!{re.escape(_LEDGER)}){_NAME.pattern}$",
             "patternErrorMessage": "Use up to 63 of a-z, 0-9, dot, dash and underscore.",
         }
     )
-    """Names the sweep in the store: lower-case letters, digits, dot, dash and underscore."""
+    """Names the sweep in the store, in lower-case letters, digits, dot, dash and underscore."""
     description: str = ""
     """For people."""
     seed: int = Field(default=0, ge=0, lt=2**32)
@@ -183,8 +186,8 @@ class Sweep(Section):
     @field_validator("name")
     @classmethod
     def _slug(cls, name: str) -> str:
-        if name.startswith("ledger.db"):
-            raise ValueError(f"{name!r} is the name of a file in the store: choose another")
+        if name.startswith(_LEDGER):
+            raise ValueError(f"{name!r} is the name of a file in the store: choose another, e.g. {slug(name)!r}")
         if not _NAME.fullmatch(name):
             letters = "up to 63 of a-z, 0-9, dot, dash and underscore"
             raise ValueError(f"{shown(name)} is not a name: use {letters}, e.g. {slug(name)!r}")

@@ -96,6 +96,7 @@ class Categorical(Parameter):
     def shares(self) -> NDArray[np.float64]:
         """The probability of each value."""
         weights = np.array(self.weights or [1.0] * len(self.values), dtype=np.float64)
+        weights /= weights.max()  # the sum of the largest numbers would overflow
         shares: NDArray[np.float64] = weights / weights.sum()
         return shares
 

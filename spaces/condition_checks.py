@@ -6,6 +6,7 @@ import ast
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Literal
 
 from .config import Value
@@ -18,8 +19,10 @@ Parameters = Mapping[str, Parameter]
 Test = tuple[str, tuple[Value, ...]] | None
 """The one parent of a condition and its values that make it true; None when a condition is not of that form."""
 Kind = Literal["number", "text", "truth", "mixed"]
-MOST_COMBINATIONS = 10_000
-"""Up to so many combinations of the parameters that an expression reads are all tried."""
+MOST_VALUES = 10_000
+"""Up to so many values of the only parameter that an expression reads are all tried,"""
+MOST_COMBINATIONS = 2_000
+"""up to so many combinations of several."""
 
 
 def condition_problems(condition: Condition | Expression, names: Iterable[str], known: Parameters) -> list[Problem]:
@@ -50,20 +53,32 @@ def accepted(condition: Condition | Expression, known: Parameters) -> Test:
     """A condition as one parent and its values."""
     if isinstance(condition, Condition):
         return condition.parent, condition.values
-    if len(condition.parents) > 1 or known[condition.parents[0]].cardinality > MOST_COMBINATIONS:
-        return None
     parent = condition.parents[0]
-    return parent, tuple(value for value in known[parent].choices if condition.holds({parent: value}))
+    if len(condition.parents) > 1 or known[parent].cardinality > MOST_VALUES:
+        return None
+    return parent, _true_values(condition, known[parent])
+
+
+@lru_cache(maxsize=1024)
+def _true_values(expression: Expression, parent: Parameter) -> tuple[Value, ...]:
+    (name,) = expression.parents
+    return tuple(value for value in parent.choices if expression.holds({name: value}))
 
 
 def _unknown(name: str, names: Iterable[str]) -> Problem:
-    hint = did_you_mean(name, names) or f"; if text is meant, write '{name}' in quotes"
+    hint = _meant(name, names) or f"; if text is meant, write '{name}' in quotes"
     return Problem((), f"unknown parameter {shown(name)}{hint}")
+
+
+def _meant(name: str, names: Iterable[str]) -> str:
+    """What an unknown name may stand for; the choice of a preset has a name of its own."""
+    known = list(names)
+    return f" (did you mean '{name}.name'?)" if f"{name}.name" in known else did_you_mean(name, known)
 
 
 def _mapping_problems(condition: Condition, names: Iterable[str], known: Parameters) -> Iterator[Problem]:
     if condition.parent not in names:
-        yield Problem((), f"unknown parameter {shown(condition.parent)}{did_you_mean(condition.parent, names)}")
+        yield Problem((), f"unknown parameter {shown(condition.parent)}{_meant(condition.parent, names)}")
     parent = known.get(condition.parent)
     if parent is not None:  # otherwise it has a problem of its own
         yield from _equality_problems(condition.parent, parent, condition.values)
@@ -78,21 +93,29 @@ def _equality_problems(name: str, parent: Parameter, values: Iterable[Value]) ->
         try:
             parent.check(value)
         except SpaceError as error:
-            yield Problem((), f"{name} can never be {shown(value)}: {error}")
+            meant = isinstance(value, str) and value.lstrip()[:1] in ("<", ">", "=", "!")
+            hint = f"; for a comparison write when: {name} {value}" if meant else ""
+            yield Problem((), f"{name} can never be {shown(value)}: {error}{hint}")
 
 
 def _impossible_values(tree: ast.expr, known: Parameters) -> Iterator[Problem]:
     """``optimizer == 'sdg'``: equality with what a parameter can never be."""
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Compare) or not isinstance(node.ops[0], (ast.Eq, ast.NotEq, ast.In, ast.NotIn)):
+        if not isinstance(node, ast.Compare):
             continue
-        for left, right in ((node.left, node.comparators[0]), (node.comparators[0], node.left)):
-            name, values = dotted(left), literals(right)
-            if name in known and values:
-                yield from _equality_problems(str(name), known[str(name)], values)
+        for one, op, other in zip([node.left, *node.comparators], node.ops, node.comparators, strict=False):
+            if not isinstance(op, (ast.Eq, ast.NotEq, ast.In, ast.NotIn)):
+                continue
+            for left, right in ((one, other), (other, one)):
+                name, values = dotted(left), literals(right)
+                if name in known and values:
+                    yield from _equality_problems(str(name), known[str(name)], values)
 
 
 def _never(expression: Expression, known: Parameters) -> bool:
+    simple = accepted(expression, known)
+    if simple is not None:
+        return not simple[1]
     parents = [known[name] for name in expression.parents]
     if math.prod(parent.cardinality for parent in parents) > MOST_COMBINATIONS:
         return False

@@ -55,8 +55,10 @@ class Config(Mapping[str, Value]):
     @property
     def _values(self) -> dict[str, Value]:
         if self._known is None:
-            self._known = self._read(self._place)
-            del self._read
+            read = self._read  # another thread may let it go, but only once the values are known
+            if self._known is None:
+                self._known = read(self._place)
+                self._read = _gone
         return self._known
 
     @property
@@ -106,6 +108,10 @@ def nest(values: Mapping[str, Any]) -> dict[str, Any]:
             branch = branch.setdefault(part, {})
         branch[leaf] = value
     return tree
+
+
+def _gone(place: int) -> dict[str, Value]:
+    raise RuntimeError("the values of this config were read already")
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

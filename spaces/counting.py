@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .config import Config, Value
@@ -13,19 +14,38 @@ from .errors import SpaceError
 if TYPE_CHECKING:
     from .space import Space
 
-_MOST_COUNTED = 100_000
+_MOST_LISTED = 50_000
+"""So many configs are gone through to see which meet the constraints."""
+_MOST_STEPS = 50_000
+"""So many combinations of parents are gone through to see what is active."""
 
 
-def size(space: Space) -> float:
+@dataclass(frozen=True)
+class Count:
     """The number of different configs; ``inf`` with a continuous parameter.
 
-    Configs that break a constraint are not counted when there are up to 100,000 without the constraints. Beyond that
-    constraints are ignored, and the number is an upper bound.
+    Args:
+        exact: otherwise an upper bound: more than 50,000 combinations of parents, or of configs under constraints,
+            would have to be gone through.
     """
-    count = math.prod(_count(space, group) for group in _groups(space))
-    if not space.constraints or count > _MOST_COUNTED:
-        return count
-    return sum(1 for _ in configs(space))
+
+    number: float
+    exact: bool
+
+
+def count(space: Space) -> Count:
+    """How many configs a space has."""
+    everything = math.prod(parameter.cardinality for parameter in space.values())
+    budget = itertools.count()
+    try:
+        number = math.prod(_count(space, group, budget) for group in _groups(space))
+    except (_TooMany, RecursionError):
+        return Count(everything, False)  # each config is a part of at least one of them, and of no other's
+    if not space.constraints or number == math.inf:
+        return Count(number, True)
+    if number > _MOST_LISTED:
+        return Count(number, False)
+    return Count(sum(1 for _ in configs(space)), True)
 
 
 def configs(space: Space) -> Iterator[Config]:
@@ -39,6 +59,10 @@ def configs(space: Space) -> Iterator[Config]:
             raise SpaceError(f"the space is infinite: {name} is continuous")
     names = space.resolution_order
     return (Config(values) for values in _fill(space, names, {}) if space.feasible(values))
+
+
+class _TooMany(Exception):
+    pass
 
 
 def _fill(space: Space, names: list[str], values: dict[str, Value]) -> Iterator[dict[str, Value]]:
@@ -64,11 +88,13 @@ def _groups(space: Space) -> list[list[str]]:
     return [[name for name in space.resolution_order if name in members] for members in distinct.values()]
 
 
-def _count(space: Space, names: list[str]) -> float:
+def _count(space: Space, names: list[str], budget: Iterator[int]) -> float:
     """The number of different configs of a group: all values of its parents are gone through, the others counted."""
     parents = {parent for name in names for one in space[name].conditions for parent in one.parents}
 
     def count(at: int, values: dict[str, Value]) -> float:
+        if next(budget) > _MOST_STEPS:
+            raise _TooMany
         if at == len(names):
             return 1
         name = names[at]
@@ -76,8 +102,10 @@ def _count(space: Space, names: list[str]) -> float:
             return count(at + 1, values)
         if space[name].cardinality == math.inf:
             return math.inf
-        if name in parents:
-            return sum(count(at + 1, values | {name: value}) for value in space[name].choices)
-        return space[name].cardinality * count(at + 1, values)
+        if name not in parents:
+            return space[name].cardinality * count(at + 1, values)
+        if space[name].cardinality > _MOST_STEPS:
+            raise _TooMany
+        return sum(count(at + 1, values | {name: value}) for value in space[name].choices)
 
     return count(0, {})

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .space import Space
 
 _DRAWS: Final = 1000
+_ROUNDS: Final = 20
 
 
 def default_config(space: Space) -> Config:
@@ -35,8 +36,8 @@ def default_config(space: Space) -> Config:
     broken = " and ".join(one.text for one in space.broken(config))
     values = ", ".join(f"{name}={config[name]!r}" for name in sorted(fixed & config.keys()))
     raise SpaceError(
-        f"the search starts from the defaults, and no config with them meets {broken} "
-        f"(declared: {values or 'none'}): change the defaults or the constraint"
+        f"the search starts from the defaults, and none of {_ROUNDS * _DRAWS:,} random configs that keep them meets "
+        f"{broken} (declared: {values or 'none'}): change the defaults or the constraint"
     )
 
 
@@ -47,9 +48,12 @@ def _nearest(space: Space, config: Config, kept: set[str]) -> Config | None:
         parameter = space[name]
         return parameter.default_value if name in kept else parameter.sample(rng)
 
-    drawn = (space.fill(choose) for _ in range(_DRAWS))
-    feasible = [one for one in drawn if space.feasible(one)]
-    return min(feasible, key=lambda one: _distance(space, one, config), default=None)
+    for _ in range(_ROUNDS):
+        drawn = (space.fill(choose) for _ in range(_DRAWS))
+        feasible = [one for one in drawn if space.feasible(one)]
+        if feasible:
+            return min(feasible, key=lambda one: _distance(space, one, config))
+    return None
 
 
 def _distance(space: Space, one: Config, other: Config) -> float:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import keyword
 import math
 import operator
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn
@@ -39,9 +41,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "floor": math.floor,
     "ceil": math.ceil,
 }
+_OWN = {"and", "or", "not", "in", "True", "False", "None"}
 _WORDS: dict[str, Value] = {"true": True, "false": False, "null": None}
 _FOREIGN = {"&&": "and", "||": "or", "!(": "not", " AND ": "and", " OR ": "or"}
 _LONGEST = 2000
+_DEEPEST = 100
 
 Values = Mapping[str, Value]
 Node = Callable[[Values], Any]
@@ -53,7 +57,7 @@ class Expression:
     Names (dotted), numbers, text in quotes, true/false/null, comparisons (also chained, ``in`` and ``not in`` a list),
     ``and``, ``or``, ``not``, ``+ - * / // % **`` and the functions of :data:`FUNCTIONS`. A comparison that reads a
     parameter which is not in the config is neither true nor false (Kleene's three-valued logic). Arithmetic without a
-    result, such as a division by 0, makes its comparison false.
+    result, such as a division by 0, makes its comparison false, ``!=`` and ``not in`` as well.
 
     Attributes:
         text: as written.
@@ -70,6 +74,7 @@ class Expression:
         self.text = _checked_text(text)
         try:
             self.tree = ast.parse(self.text, mode="eval").body
+            _check_depth(self.tree)
             self._node = _compile(self.tree)
         except (SyntaxError, MemoryError, RecursionError):
             _refuse(self.text, _hint(self.text))
@@ -133,7 +138,7 @@ def dotted(node: ast.expr) -> str | None:
 def literals(node: ast.expr) -> tuple[Value, ...] | None:
     """The value or the list of values that a node spells out; None when it is something else."""
     if isinstance(node, (ast.List, ast.Tuple)):
-        inner = [literals(element) for element in node.elts]
+        inner = [None if isinstance(element, (ast.List, ast.Tuple)) else literals(element) for element in node.elts]
         return None if None in inner else tuple(one[0] for one in inner if one)
     if isinstance(node, ast.Constant):
         return (scalar(node.value),)
@@ -234,7 +239,7 @@ def _compare(left: Node, steps: Sequence[tuple[Callable[[Any, Any], bool], Node]
         before = left(values)
         for test, node in steps:
             after = node(values)
-            if not test(before, after):
+            if before != before or after != after or not test(before, after):  # NaN is not even equal to itself
                 return False
             before = after
     except KeyError:
@@ -289,10 +294,21 @@ def _checked_text(text: object) -> str:
     return plain
 
 
+def _check_depth(tree: ast.expr) -> None:
+    level: list[ast.AST] = [tree]
+    for _ in range(_DEEPEST):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    if level:
+        raise SpaceError(f"it is nested more than {_DEEPEST} deep: write less of it")
+
+
 def _hint(text: str) -> str:
     for foreign, word in _FOREIGN.items():
         if foreign in text:
             return f"write `{word}` instead of `{foreign.strip(' (')}`"
+    reserved = [word for word in re.findall(r"[A-Za-z_]\w*", text) if keyword.iskeyword(word) and word not in _OWN]
+    if reserved:
+        return f"{reserved[0]} is a word of Python's syntax, and cannot be a parameter here: rename it"
     if text.replace("==", "").replace("<=", "").replace(">=", "").replace("!=", "").count("="):
         return "write == to compare"
     return "write it like layers >= 3 and norm != 'none'"

@@ -20,6 +20,10 @@ from .scale import Normal, Prior, Scale
 _LISTED = 100_000
 """Grids up to this size are worked out once."""
 _LEAST_SHARE = 1e-6
+_FAR = 9
+"""Standard deviations from the mean that are never drawn."""
+_LARGEST = 700.0
+"""exp() of more is infinite, of less than minus that hardly above 0."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +94,21 @@ class Float(Numeric):
             raise SpaceError(f"the range {short(self.min)} .. {short(self.max)} is too wide: use smaller bounds")
         if self.log and (self.min < 0 or (self.min == 0 and self.mean is None)):
             raise SpaceError(f"log: true needs min > 0, got {short(self.min)}")
+        if self.log and self.mean is not None and self.std is not None:
+            self._check_lognormal(self.mean, self.std)
         if self.mean is not None and np.diff(self._scale.ends)[0] < _LEAST_SHARE:
             text = f"hardly any of normal({short(self.mean)}, {short(self.std or 0)}) lies between min and max"
             raise SpaceError([Problem(("mean",), f"{text}: change the bounds, mean or std")])
+
+    def _check_lognormal(self, mean: float, std: float) -> None:
+        """Refuse what hardly any float could hold; a bound would cut it off."""
+        large = mean + _FAR * std > _LARGEST and self.max == math.inf
+        small = mean - _FAR * std < -_LARGEST and self.min == 0
+        if large or small:
+            text = (
+                f"lognormal({short(mean)}, {short(std)}) reaches numbers that are too {'large' if large else 'small'}"
+            )
+            raise SpaceError([Problem(("mean",), f"{text}: mean and std are those of the natural logarithm")])
 
     @cached_property
     def _scale(self) -> Scale:
@@ -134,7 +150,7 @@ class Float(Numeric):
         if self.mean is None:
             middle: float = super()._middle()
             return middle
-        return self.round_to_grid(math.exp(self.mean) if self.log else self.mean)
+        return self.round_to_grid(math.exp(min(self.mean, _LARGEST)) if self.log else self.mean)
 
     @property
     def cardinality(self) -> float:

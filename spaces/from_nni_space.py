@@ -75,9 +75,11 @@ def _collect(found: dict[str, Parameter], path: str, raw: Any, condition: Condit
 def _add(found: dict[str, Parameter], path: str, parameter: Parameter, condition: Condition | None) -> None:
     """A parameter that several branches have in the same way is active in all of them."""
     before = found.get(path)
-    if before is None or condition is None:
+    if before is None:
         found[path] = parameter.with_when([] if condition is None else [condition])
         return
+    if condition is None or [one.parents for one in before.conditions] != [condition.parents]:
+        raise SpaceError(f"{path} stands in a branch of a nested choice and also outside of it: rename one")
     if before.with_when([]) != parameter:
         raise SpaceError("differs between the branches: rename it in one of them")
     values = [value for one in before.conditions if isinstance(one, Condition) for value in one.values]

@@ -50,7 +50,13 @@ def from_param_space(param_space: Mapping[str, Any]) -> Space:
     if not isinstance(param_space, Mapping):
         raise SpaceError(f"expected a mapping from names to domains of ray.tune, got {shown(param_space)}")
     opened = flatten(_closed(param_space))
-    return Space(each(opened.items(), lambda _, raw: _parameter(raw)))
+    return Space(each(opened.items(), _named))
+
+
+def _named(name: str, raw: Any) -> Parameter:
+    if "/" in name:  # as Tune writes nested names in its results
+        raise SpaceError(f"{shown(name)} is not a name: write a nested dict, or {shown(name.replace('/', '.'))}")
+    return _parameter(raw)
 
 
 class _Closed:
@@ -72,7 +78,10 @@ def _parameter(raw: Any) -> Parameter:
     from ray.tune.search import sample
 
     if isinstance(raw, _Closed):
-        return choice(raw.raw)
+        return _choice(raw.raw)
+    if isinstance(raw, (list, tuple)):
+        text = f"{_code(raw)} is a list, and a config holds scalars"
+        raise SpaceError(f"{text}: give each entry a name of its own, or choose between them with tune.choice")
     if not isinstance(raw, sample.Domain):
         return Constant(raw)
     sampler, q = raw.get_sampler(), None
@@ -94,14 +103,44 @@ def _parameter(raw: Any) -> Parameter:
     raise SpaceError(f"{type(raw).__name__} with the unknown sampler {sampler}: write another domain")
 
 
-def _choice(categories: list[Any]) -> Parameter:
-    for value in categories:
+def _choice(categories: Any) -> Parameter:
+    for value in categories if isinstance(categories, (list, tuple)) else ():
         if isinstance(value, (Mapping, list, tuple)) or hasattr(value, "sample"):
             raise SpaceError(
-                f"a choice between {shown(value)} and others: choices are scalars; write the parameters of the "
+                f"a choice between {_code(value)} and others: choices are scalars; write the parameters of the "
                 "branches side by side, each with `when`"
             )
     return choice(categories)
+
+
+def _code(raw: Any) -> str:
+    """``raw`` for a message, with domains as ``Float(0, 1)``: their own text is an address."""
+    return shown(_shown_domains(raw))
+
+
+class _Text:
+    """Shows itself as it is, without quotes."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _shown_domains(raw: Any) -> Any:
+    from ray.tune.search import sample
+
+    if isinstance(raw, (list, tuple)):
+        return [_shown_domains(one) for one in raw]
+    if isinstance(raw, Mapping):
+        return {key: _shown_domains(value) for key, value in raw.items()}
+    if isinstance(raw, sample.Categorical):
+        return _Text(f"Categorical({_shown_domains(raw.categories)})")
+    if isinstance(raw, sample.Domain):
+        bounds = raw.domain_str if isinstance(raw, (sample.Float, sample.Integer)) else ""
+        return _Text(f"{type(raw).__name__}{bounds}")
+    return raw
 
 
 def _integer(lower: int, upper: int, log: bool, q: int | None) -> Parameter:

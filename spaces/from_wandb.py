@@ -143,10 +143,25 @@ def _constant(raw: Mapping[str, Any]) -> Parameter:
 
 
 def _categorical(raw: Mapping[str, Any]) -> Parameter:
-    weights = raw.get("probabilities")
-    if weights is not None and not isinstance(weights, (list, tuple)):
-        raise SpaceError([Problem(("probabilities",), f"expected a list of numbers, got {shown(weights)}")])
-    return choice(raw.get("values", ()), weights and [number(weight, "a probability") for weight in weights])
+    values = raw.get("values", ())
+    if raw.get("probabilities") is None:
+        return choice(values)
+    try:
+        weights = _probabilities(raw["probabilities"])
+    except SpaceError as error:
+        raise SpaceError([problem.under("probabilities") for problem in error.problems]) from None
+    return choice(values, weights)
+
+
+def _probabilities(raw: Any) -> list[float]:
+    if not isinstance(raw, (list, tuple)):
+        raise SpaceError(f"expected a list of numbers, got {shown(raw)}")
+    found = [number(one, "a probability") for one in raw]
+    if any(one < 0 for one in found):
+        raise SpaceError(f"a probability must be 0 or more, got {shown(raw)}")
+    if found and not any(found):
+        raise SpaceError(f"one of them at least must be above 0, got {shown(raw)}")
+    return found
 
 
 def _int_uniform(raw: Mapping[str, Any]) -> Parameter:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .categorical import Categorical
 from .config import Config, Value
+from .numeric import Numeric
 from .parameter import Parameter
 
 if TYPE_CHECKING:
@@ -43,10 +44,8 @@ def _steps(parameter: Parameter, value: Value) -> Iterator[Value]:
     if parameter.cardinality == math.inf:
         yield from (parameter.quantile(share) for share in (at - _STRIDE, at + _STRIDE) if 0 <= share <= 1)
         return
-    step = getattr(parameter, "step", 1)
-    for beside in (value - step, value + step):  # type: ignore[operator]
-        if parameter.min <= beside <= parameter.max:  # type: ignore[attr-defined]
-            yield parameter.round_to_grid(beside)  # type: ignore[attr-defined]
+    if isinstance(parameter, Numeric):
+        yield from parameter.beside(value)
 
 
 def _completed(space: Space, values: dict[str, Value]) -> Config:

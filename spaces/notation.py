@@ -43,8 +43,11 @@ CHOICE_KEYS = ("values", "weights", "ordered", "default", "when", "help")
 CONSTANT_KEYS = ("value", "when", "help")
 
 
-def parse_parameter(raw: Any) -> Parameter:
+def parse_parameter(raw: Any, name: str = "GROUP") -> Parameter:
     """A parameter from what a sweep file or a Python dict holds for it.
+
+    Args:
+        name: for messages.
 
     Raises:
         SpaceError: with the cure; its problems are located relative to ``raw``.
@@ -52,9 +55,12 @@ def parse_parameter(raw: Any) -> Parameter:
     if isinstance(raw, Parameter):
         return raw
     if isinstance(raw, Mapping):
+        _refuse_group(raw, name)
         return _from_mapping(raw)
     if isinstance(raw, (list, tuple)):
         return Categorical(raw)
+    if raw is None:
+        raise SpaceError("has no value: write a range or a choice, or {value: null} if null is meant")
     if isinstance(raw, str) and (_CALL.fullmatch(raw) or _OPEN.fullmatch(raw)):
         return _from_call(raw)
     return Constant(raw)
@@ -80,6 +86,23 @@ def _from_call(text: str) -> Parameter:
         needed, form = ("mean and std", "mean, std") if name in ("normal", "lognormal") else ("two bounds", "min, max")
         raise SpaceError(f"{text} needs {needed}, got {len(arguments)}: write {name}({form})")
     return _FUNCTIONS[name](*arguments)
+
+
+def _refuse_group(raw: Mapping[Any, Any], name: str) -> None:
+    """``optim: {lr: uniform(0, 1)}``: nested as configs are, where no key is one of a parameter, nor a slip of one."""
+    known = {*RANGE_KEYS, *CHOICE_KEYS, *CONSTANT_KEYS}
+    if not raw or not all(isinstance(key, str) and key not in known for key in raw):
+        return
+    inner = next((key for key, value in raw.items() if _is_spelled_out(value)), next(iter(raw)))
+    if _is_spelled_out(raw[inner]) or not any(did_you_mean(key, known) for key in raw):
+        raise SpaceError(
+            f"a group is written with dots: write {name}.{inner}: ...; a parameter has min and max, values, or value"
+        )
+
+
+def _is_spelled_out(value: object) -> bool:
+    """Whether it can only be a parameter, and not a property of one."""
+    return isinstance(value, Mapping) or (isinstance(value, str) and _OPEN.fullmatch(value) is not None)
 
 
 def _from_mapping(raw: Mapping[Any, Any]) -> Parameter:
@@ -127,10 +150,12 @@ def _shared(raw: Mapping[Any, Any]) -> tuple[Any, Any]:
 
 
 def _refuse_unknown(raw: Mapping[Any, Any], known: tuple[str, ...]) -> None:
-    problems = [
-        Problem((key,), f"unknown key {shown(key)}{did_you_mean(key, known) or f': use {one_of(known)}'}")
-        for key in raw
-        if key not in known
-    ]
+    problems = [Problem((key,), _unknown(key, known)) for key in raw if key not in known]
     if problems:
         raise SpaceError(problems)
+
+
+def _unknown(key: object, known: tuple[str, ...]) -> str:
+    if key == "type":  # `type: categorical`, as other tools have it
+        return f"{known[0]} alone says what it is: remove type"
+    return f"unknown key {shown(key)}{did_you_mean(key, known) or f': use {one_of(known)}'}"

@@ -67,6 +67,12 @@ class Numeric(Parameter):
         start, end = self._scale.shares([low, real + half]).tolist()
         return start, end
 
+    def beside(self, value: Value) -> list[Any]:
+        """The points of the grid before and after ``value``."""
+        step = float(self._grid or 0)
+        at = round((float(value) - self.min) / step)  # type: ignore[arg-type]
+        return [self.round_to_grid(self.min + near * step) for near in (at - 1, at + 1) if 0 <= near < self.cardinality]
+
     @property
     def choices(self) -> Sequence[Any]:
         if self.cardinality > _MOST_CHOICES:

@@ -199,13 +199,17 @@ def _strays(group: str, found: Preset, given: Mapping[str, Any]) -> Iterator[Pro
             yield Problem((name,), f"{group} is {text}, without {shown(member)}{hint}: add it there, or remove this")
     leaves = {leaf for member in found.members for leaf in found.family.members[member] if found.family.choice}
     for leaf in sorted(leaves):
-        if (name := f"{group}.{leaf}") in given and leaf in found.members:
-            lines = one_of(
-                f"{group}.{member}.{leaf}" for member in found.members if leaf in found.family.members[member]
-            )
-            yield Problem((name,), f"is the group of the preset {leaf}: write {lines}")
-        elif name in given and not _with(leaf, group, found, given):
+        name = f"{group}.{leaf}"
+        if name in given and leaf not in found.members and not _with(leaf, group, found, given):
             yield Problem((name,), f"every member that has a {leaf} has a line of its own for it: remove this")
+    for member in found.members if found.family.choice else ():
+        own = found.family.members[member]
+        if (name := f"{group}.{member}") in given and own:
+            namesakes = [
+                f"{group}.{other}.{member}" for other in found.members if member in found.family.members[other]
+            ]
+            lines = one_of(namesakes or [f"{name}.{leaf}" for leaf in own])
+            yield Problem((name,), f"is the group of the preset {member}: write {lines}")
 
 
 def _choices(group: str, found: Preset) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_DRAWS = 20_000
 """Draws without a single config that meets the constraints, after which there is none to be found."""
+_LARGEST_BATCH = 4096
 _BITS = 60
 
 Mask = NDArray[np.bool_]
@@ -33,24 +34,28 @@ def sample_many(space: Space, rng: np.random.Generator, count: int) -> list[Conf
     Without constraints ``sample_many(rng, 3)`` gives the same as three calls of ``sample_many(rng, 1)``.
 
     Raises:
-        SpaceError: when 20,000 draws in a row were infeasible.
+        SpaceError: when 20,000 draws in a row were infeasible, and for a negative count.
     """
+    if count < 0:
+        raise SpaceError(f"expected a number of configs, got {count}")
     if not space.constraints:
         return _drawn(space, rng, count)
     found: list[Config] = []
-    misses = 0
+    batch, misses = count, 0
     while len(found) < count:
-        batch = max(1, min(count - len(found), _MOST_DRAWS))
         feasible = [config for config in _drawn(space, rng, batch) if space.feasible(config)]
         misses = 0 if feasible else misses + batch
         if misses >= _MOST_DRAWS:
             raise SpaceError(_hopeless(space, rng))
-        found += feasible
+        found += feasible[: count - len(found)]
+        batch = max(count - len(found), min(8 * batch, _LARGEST_BATCH))  # few draws cost about as much as one
     return found
 
 
 def _drawn(space: Space, rng: np.random.Generator, count: int) -> list[Config]:
     """Draws, whether they meet the constraints or not."""
+    if not count:
+        return []
     columns = _Columns(space, rng.random((count, len(space))))
     conditional = [name for name in space if space[name].when]
     always = [name for name in space if not space[name].when]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from .notation import parse_parameter
 from .parameter import Condition, Parameter
 from .presets import expand_presets, is_preset
 from .sampling import sample_many
+
+if TYPE_CHECKING:
+    from .counting import Count
 
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 
@@ -51,15 +55,17 @@ class Space(Mapping[str, Parameter]):
             parameters = expand_presets(given)
         except SpaceError as error:
             problems += error.problems
-            wrong = {problem.where[0] for problem in problems}
-            parameters = {name: raw for name, raw in given.items() if name not in wrong and not is_preset(raw)}
+            odd = {problem.where[0] for problem in problems}
+            parameters = {name: raw for name, raw in given.items() if name not in odd and not is_preset(raw)}
         for name, raw in parameters.items():
             try:
                 self._parameters[name] = parse_parameter(raw)
             except SpaceError as error:
                 problems += [problem.under(name) for problem in error.problems]
         problems += _name_problems(parameters) if parameters or not given else []
-        names = [name for name in (*given, *parameters) if isinstance(name, str)]
+        wrong = {problem.where[0] for problem in problems if problem.where}
+        names = [name for name in given if isinstance(name, str) and (name in parameters or name in wrong)]
+        names += [name for name in parameters if name not in given]
         for name, parameter in self._parameters.items():
             for condition in parameter.conditions:
                 found = condition_problems(condition, names, self._parameters)
@@ -71,6 +77,7 @@ class Space(Mapping[str, Parameter]):
             conditions = [self._canonical(one) for one in parameter.conditions if isinstance(one, Condition)]
             if conditions and tuple(conditions) != parameter.conditions:
                 self._parameters[name] = parameter.with_when(conditions)
+        self._conditions = {name: parameter.conditions for name, parameter in self._parameters.items()}
         self._tests: dict[str, list[tuple[Condition | Expression, Test]]] = {}
         self._positions = {name: position for position, name in enumerate(self._parameters)}
         try:
@@ -117,8 +124,10 @@ class Space(Mapping[str, Parameter]):
         Raises:
             SpaceError: located by the number of the constraint.
         """
-        changed = Space(self._parameters)
-        changed.constraints = changed._checked_constraints(constraints)
+        changed = copy.copy(self)
+        for name in ("_default", "counted"):
+            changed.__dict__.pop(name, None)
+        changed.constraints = self._checked_constraints(constraints)
         return changed
 
     @property
@@ -137,7 +146,7 @@ class Space(Mapping[str, Parameter]):
 
     def active(self, name: str, values: Mapping[str, Value]) -> bool:
         """Whether ``name`` belongs to a config with ``values``, which must hold its parents, if active."""
-        return all(condition.holds(values) for condition in self[name].conditions)
+        return all(condition.holds(values) for condition in self._conditions[name])
 
     def switches(self, name: str) -> dict[str, tuple[Value, ...]] | None:
         """The condition of a parameter as values that each of its parents has to have; empty without a condition.
@@ -150,7 +159,7 @@ class Space(Mapping[str, Parameter]):
     def tests(self, name: str) -> list[tuple[Condition | Expression, Test]]:
         """The conditions of a parameter, each as it is and, where that can be, as a parent and its values."""
         if name not in self._tests:
-            self._tests[name] = [(condition, accepted(condition, self)) for condition in self[name].conditions]
+            self._tests[name] = [(condition, accepted(condition, self)) for condition in self._conditions[name]]
         return self._tests[name]
 
     def broken(self, values: Mapping[str, Value]) -> list[Expression]:
@@ -165,7 +174,7 @@ class Space(Mapping[str, Parameter]):
         """One config; the same generator state gives the same config.
 
         Raises:
-            SpaceError: when 20,000 draws in a row met no constraint.
+            SpaceError: when 20,000 draws in a row broke a constraint.
         """
         return self.sample_many(rng, 1)[0]
 
@@ -176,10 +185,11 @@ class Space(Mapping[str, Parameter]):
     def default(self) -> Config:
         """Every active parameter at its default.
 
-        Where that breaks a constraint, the nearest of 1,000 feasible draws, among those with the declared defaults.
+        Where that breaks a constraint, the nearest feasible one of 1,000 draws (of more, if none of them is feasible)
+        in which the declared defaults are kept.
 
         Raises:
-            SpaceError: when no config with the declared defaults meets the constraints.
+            SpaceError: when none of 20,000 draws with the declared defaults meets the constraints.
         """
         return self._default
 
@@ -190,10 +200,15 @@ class Space(Mapping[str, Parameter]):
         return default_config(self)
 
     def size(self) -> float:
-        """How many configs there are; ``inf`` with a continuous parameter. See :func:`.counting.size`."""
-        from .counting import size
+        """How many configs there are; ``inf`` with a continuous parameter. See :class:`.counting.Count`."""
+        return self.counted.number
 
-        return size(self)
+    @cached_property
+    def counted(self) -> Count:
+        """:meth:`size`, and whether it is exact."""
+        from .counting import count
+
+        return count(self)
 
     def configs(self) -> Iterator[Config]:
         """Every config of a finite space, once.

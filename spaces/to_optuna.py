@@ -19,6 +19,7 @@ objective lets it through, Optuna records the trial as pruned, and its samplers 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .categorical import Categorical
@@ -69,16 +70,16 @@ def optuna_function(space: Space) -> Callable[[Trial], dict[str, Any]]:
         SpaceError: for constraints, which Ray Tune's loop has no way to reject.
     """
     refuse(constrained(space, "Ray Tune", "remove it, and report a bad score for configs that break it"))
+    return partial(_define, space)  # which Ray Tune can pickle
 
-    def define(trial: Trial) -> dict[str, Any]:
-        values: dict[str, Value] = {}
-        for name in space.resolution_order:
-            if space.active(name, values):
-                values[name] = _suggest(trial, name.replace(".", "/"), space[name])
-        # Under the study's names, so that these values replace Optuna's own.
-        return {name.replace(".", "/"): value for name, value in values.items()}
 
-    return define
+def _define(space: Space, trial: Trial) -> dict[str, Any]:
+    values: dict[str, Value] = {}
+    for name in space.resolution_order:
+        if space.active(name, values):
+            values[name] = _suggest(trial, name.replace(".", "/"), space[name])
+    # Under the study's names, so that these values replace Optuna's own.
+    return {name.replace(".", "/"): value for name, value in values.items()}
 
 
 def _suggest(trial: Trial, name: str, parameter: Parameter) -> Value:

@@ -126,7 +126,8 @@ def _of_pydantic(source: Any) -> Iterator[Field]:
         try:
             source.model_rebuild()
         except NameError as error:
-            raise SpaceError(f"{source.__name__} is not complete: {error}") from None
+            first, *_ = str(error).splitlines()
+            raise SpaceError(f"{source.__name__} is not complete: {first}") from None
     docs = attribute_docs(source)
     for name, info in source.__pydantic_fields__.items():
         if info.init is False:

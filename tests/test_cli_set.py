@@ -97,6 +97,11 @@ def test_whatever_yaml_can_say_can_be_set(key: str, value: Any) -> None:
 
 
 SET_MISTAKES = [
+    ("optim.lr=0.1", "optim.lr is a parameter: write --set parameters.optim.lr=..."),
+    (
+        "parameters.optim.lrr=0.1",
+        "there is no parameter 'optim.lrr' (did you mean 'optim.lr'?); a new one is added in the file",
+    ),
     ("scheduler.eta=1", "scheduler.eta: must be 1.1 or more, got 1"),
     ("schedular=asha", "schedular: unknown key 'schedular' (did you mean 'scheduler'?)"),
     ("budget=null", "budget: missing: How long the search goes on"),
@@ -126,7 +131,10 @@ SET_MISTAKES = [
     ),
     ("trackin=null", "there is no trackin to remove (did you mean 'tracking'?)"),
     ("budget.time=null", "there is no budget.time to remove"),
-    ("parameters.optim.lrr.max=1", "there is no parameter 'optim.lrr' (did you mean 'optim.lr'?)"),
+    (
+        "parameters.optim.lrr.max=1",
+        "there is no parameter 'optim.lrr' (did you mean 'optim.lr'?); a new one is added in the file",
+    ),
 ]
 
 

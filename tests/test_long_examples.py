@@ -1,4 +1,9 @@
-"""The long examples and the presets run under every searcher, with a stub in place of the network."""
+"""The long examples and the presets run under every searcher, with a stub in place of the network.
+
+They do not run as they stand. :func:`runnable` keeps the parameters, constraints, objectives, scheduler and fidelity,
+and replaces the searcher, the budget (three trials), the resources and the cluster (what is there), the sizes of the
+leaderboard and the population of PBT. Sections without engine in this version are taken out as their messages say.
+"""
 
 from __future__ import annotations
 

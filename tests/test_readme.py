@@ -52,8 +52,7 @@ def block(first: str) -> str:
 
 
 def sweep_file() -> str:
-    [text] = [text for language, text in BLOCKS if language == "yaml"]
-    return text
+    return block("sweep.yaml")
 
 
 def from_python() -> str:

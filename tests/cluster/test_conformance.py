@@ -31,7 +31,7 @@ from assay.trainables import TrialSpec
 
 from ..oracle import run_tune
 
-TRIALS, SLOTS, LENGTH = 24, 5, 27
+TRIALS, SLOTS, LENGTH = 15, 4, 27
 WORDS = {"time_attr": TuneScheduler.TIME, "metric": TuneScheduler.METRIC, "mode": "max"}
 MUTATIONS = {"x": lambda: random.uniform(0, 1)}
 SCHEDULERS: dict[str, Callable[[], TrialScheduler]] = {

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import assay
 from assay.analysis import Results
-from assay.search import SEARCHERS, State, Sweep
+from assay.search import SEARCHERS, Phase, State, Sweep
 from assay.spaces import NoResultError
 
 
@@ -120,6 +121,30 @@ def test_what_is_beyond_a_limit_reaches_no_target(tmp_path: Path) -> None:
     results = run(sweep([{"metric": "latency_ms", "max": 100}], objectives=wanted), tmp_path)
     last = max((trial for trial in results.trials if trial.phase == "search"), key=lambda trial: trial.number)
     assert 40 <= last.metrics["score"] <= 52 and last.config["size"] <= 50
+
+
+def test_what_is_beyond_a_limit_is_in_no_ensemble(tmp_path: Path) -> None:
+    """The best models by far are beyond the limit."""
+    y = np.arange(120) % 2
+
+    def fitted(config: dict[str, Any], trial: Any) -> dict[str, float]:
+        rng = np.random.default_rng(int(config["size"] * 1000))
+        right = rng.random(len(y)) < 0.55 + config["size"] / 250
+        data = trial.split(np.arange(120.0).reshape(-1, 1), y)
+        trial.save_predictions(
+            lambda x: np.eye(2)[
+                np.where(right[x[:, 0].astype(int)], y[x[:, 0].astype(int)], 1 - y[x[:, 0].astype(int)])
+            ]
+        )
+        return {"accuracy": float(right[data.x_val[:, 0].astype(int)].mean()), "latency_ms": config["size"]}
+
+    wanted = [{"metric": "accuracy", "goal": "maximize"}]
+    results = run(sweep([{"metric": "latency_ms", "max": 50}], objectives=wanted), tmp_path, fitted)
+    ensemble = results.ensemble()
+    assert ensemble is not None
+    sizes = {trial.number: trial.config["size"] for trial in results.phase(Phase.SEARCH)}
+    assert max(sizes.values()) > 80
+    assert all(sizes[number] <= 50 for number in ensemble.weights)
 
 
 @pytest.mark.parametrize("word", sorted(set(SEARCHERS) - {"random"}))

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from assay.search import SCHEDULERS, Decision, Sweep
 from assay.search.population import Pb2Options, PbtOptions, PopulationOptions, repaired
 from assay.search.tune_scheduler import TuneScheduler
-from assay.spaces import Config, Fidelity, Objective, Space, SweepError
+from assay.spaces import Config, Fidelity, Objective, Space, SpaceError, SweepError
 
 from ..contracts.scheduler_driver import SPACE, Driver
 from ..oracle import run_tune
@@ -361,3 +361,21 @@ def configs_of(driver: Driver) -> list[Config]:
 def test_the_two_are_what_the_registry_says() -> None:
     assert isinstance(options("pbt"), PbtOptions)
     assert isinstance(options("pb2"), Pb2Options)
+
+
+@pytest.mark.parametrize("word", ["pbt", "pb2"])
+def test_what_decides_whether_a_bound_parameter_is_there_is_not_perturbed(word: str) -> None:
+    """With a new `a`, `y` could appear at its default and break the constraint."""
+    space = Space(
+        {
+            "a": "uniform(0, 1)",
+            "free": "uniform(0, 1)",
+            "y": {"min": 1, "max": 6, "default": 6, "when": "a > 0.5"},
+            "z": "int(1, 6)",
+        },
+        ["y * z <= 6"],
+    )
+    options = SCHEDULERS[word](type=word)
+    assert list(options.perturbed(space)) == ["free"]  # type: ignore[attr-defined]
+    with pytest.raises(SpaceError, match=rf"{word} cannot perturb 'a': the constraint y \* z <= 6 ties it to others"):
+        SCHEDULERS[word](type=word, perturb=["a"], population=4).check(space, Fidelity("step", 1, 9), 4)

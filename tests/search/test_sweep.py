@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from assay.search import SCHEDULERS, SEARCHERS, Sweep
 from assay.search.section import parse_bytes, parse_duration
+from assay.search.sweep import slug
 from assay.spaces import SCORERS, Fidelity, Float, Space, SweepError
 
 EXAMPLES = settings(max_examples=100, deadline=None, derandomize=True)
@@ -30,6 +31,12 @@ def raw(**changes: Any) -> dict[str, Any]:
         "budget": {"trials": 3},
     }
     return {key: value for key, value in {**good, **changes}.items() if value is not ...}
+
+
+@EXAMPLES
+@given(st.text(max_size=80) | st.text("ledgr.b-DB_ ", max_size=80).map(lambda rest: f" Ledger.db{rest}"))
+def test_a_name_made_of_any_text_is_a_name(text: str) -> None:
+    assert Sweep(**raw(name=slug(text))).name == slug(slug(text))
 
 
 def check(content: Any) -> list[str]:

@@ -91,7 +91,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         "missing sections",
         "trainable: train.py:train\n",
         [
-            ("1:1: name: missing: Names the sweep in the store: lower-case letters, digits, dot, dash and underscore"),
+            "1:1: name: missing: Names the sweep in the store, in lower-case letters, digits, dot, dash and underscore",
             "1:1: objectives: missing: What to optimise",
             "1:1: parameters: missing: The search space",
             "1:1: budget: missing: How long the search goes on",

@@ -105,6 +105,36 @@ def test_what_cannot_be_kept_is_refused(raw: Any, message: str) -> None:
         from_nni_space({"a": raw})
 
 
+B = {"_type": "uniform", "_value": [0, 1]}
+LAYER = {"_type": "choice", "_value": [{"_name": "x", "b": B}, {"_name": "y"}]}
+
+
+@pytest.mark.parametrize(
+    ("search_space", "where", "name"),
+    [
+        ({"a": LAYER, "a.b": B}, ("a.b",), "a.b"),
+        ({"a.b": B, "a": LAYER}, ("a", "b"), "a.b"),
+        ({"a": LAYER, "a.b": B | {"_value": [0, 2]}}, ("a.b",), "a.b"),
+        ({"a": LAYER, "a._name": {"_type": "choice", "_value": ["x", "y"]}}, ("a._name",), "a._name"),
+        # Under a._name in one branch, and under a.b._name in the other.
+        (
+            {"a": {"_type": "choice", "_value": [{"_name": "x", "b.b": B}, {"_name": "y", "b": LAYER}]}},
+            ("a", "b", "b"),
+            "a.b.b",
+        ),
+    ],
+    ids=["nested first", "sibling first", "other range", "switch", "two switches"],
+)
+def test_a_name_beside_a_nested_choice_that_is_one_of_its_own_is_refused(
+    search_space: Any, where: tuple[str, ...], name: str
+) -> None:
+    with pytest.raises(SpaceError) as caught:
+        from_nni_space(search_space)
+    [problem] = caught.value.problems
+    assert problem.where == where
+    assert problem.message == f"{name} stands in a branch of a nested choice and also outside of it: rename one"
+
+
 def test_mistakes_are_told_all_at_once() -> None:
     with pytest.raises(SpaceError) as caught:
         from_nni_space({"a": 1, "b": {"_type": "uniform", "_value": [0, 1]}, "c": 2})

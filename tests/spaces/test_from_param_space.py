@@ -88,6 +88,29 @@ def test_what_cannot_be_kept_is_refused_all_at_once() -> None:
         assert cure in lines[name]
 
 
+def test_messages_name_domains_and_ways_to_nest() -> None:
+    from ray import tune
+
+    raw = {
+        "a/b": tune.uniform(0, 1),
+        "list": [tune.uniform(0, 1), 3],
+        "choice": tune.choice([tune.choice(["x", 2]), 3]),
+        "branches": tune.choice([{"lr": tune.randint(1, 9)}]),
+        "grid": tune.grid_search([tune.sample_from(lambda _: 1)]),
+    }
+    with pytest.raises(SpaceError) as caught:
+        from_param_space(raw)
+    rest = "and others: choices are scalars; write the parameters of the branches side by side, each with `when`"
+    assert str(caught.value).splitlines() == [
+        "a/b: 'a/b' is not a name: write a nested dict, or 'a.b'",
+        "list: [Float(0, 1), 3] is a list, and a config holds scalars: give each entry a name of its own, or choose "
+        "between them with tune.choice",
+        f"choice: a choice between Categorical(['x', 2]) {rest}",
+        f"branches: a choice between {{'lr': Integer(1, 9)}} {rest}",
+        f"grid: a choice between Function {rest}",
+    ]
+
+
 @pytest.mark.parametrize("raw", [None, [1], "uniform(0, 1)"])
 def test_something_else_is_told(raw: Any) -> None:
     with pytest.raises(SpaceError, match=r"expected a mapping from names to domains of ray.tune, got "):

@@ -134,6 +134,13 @@ def test_nested_parameters_become_dotted_names() -> None:
         ({"values": [[1, 2], [3]]}, r"a: \[1, 2\] is not a plain value"),
         ({"values": [1, 2], "probabilities": [1]}, "a: expected one probability for each of the 2 values, got 1"),
         ({"values": [1, 2], "probabilities": 1}, r"a.probabilities: expected a list of numbers, got 1"),
+        (
+            {"values": [1, 2], "probabilities": [0, 0]},
+            r"a.probabilities: one of them at least must be above 0",
+        ),
+        ({"values": [1, 2], "probabilities": [-1, 2]}, r"a.probabilities: a probability must be 0 or more, got \[-1,"),
+        ({"values": [1, 2], "probabilities": ["x", 2]}, r"a.probabilities: a probability must be a number, got 'x'"),
+        ({"values": [1, 2], "probabilities": []}, "a: expected one probability for each of the 2 values, got 0"),
         ({"values": []}, "a: expected a list with at least one value"),
     ],
     ids=lambda value: str(value)[:40],

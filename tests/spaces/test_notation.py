@@ -11,7 +11,6 @@ from assay.spaces import Categorical, Constant, Float, Integer, Parameter, Prior
 FORMS: list[tuple[Any, Parameter]] = [
     (0.1, Constant(0.1)),
     (True, Constant(True)),
-    (None, Constant(None)),
     ("sgd", Constant("sgd")),
     ("1e-5", Constant("1e-5")),
     ("", Constant("")),
@@ -123,6 +122,9 @@ BAD: list[tuple[Any, list[str]]] = [
         {"values": [1, 2], "min": 1},
         ["x.min: unknown key 'min': use 'values', 'weights', 'ordered', 'default', 'when' or 'help'"],
     ),
+    ({"type": "categorical", "values": [1, 2]}, ["x.type: values alone says what it is: remove type"]),
+    ({"type": "choice", "values": [1, 2]}, ["x.type: values alone says what it is: remove type"]),
+    ({"type": "constant", "value": 1}, ["x.type: value alone says what it is: remove type"]),
     ({"value": 1, "default": 1}, ["x.default: unknown key 'default': use 'value', 'when' or 'help'"]),
     ({"min": 1.0, "max": 9.0, "stepp": 2}, ["x.stepp: unknown key 'stepp' (did you mean 'step'?)"]),
     (
@@ -169,6 +171,24 @@ def test_every_mistake_is_named(raw: Any, lines: list[str]) -> None:
     with pytest.raises(SpaceError) as caught:
         Space({"x": raw})
     assert str(caught.value).splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    ("raw", "inner"),
+    [
+        ({"lr": "uniform(0, 1)"}, "lr"),
+        ({"min_lr": "uniform(0, 1)"}, "min_lr"),  # near to `min`, but that has no range
+        ({"low": {"min": 1, "max": 2}}, "low"),
+        ({"lr": 0.1, "momentum": 0.9}, "lr"),
+        ({"lr": 0.1, "inner": {"x": [1, 2]}}, "inner"),
+    ],
+)
+def test_a_nested_group_is_told_to_be_written_with_dots(raw: Any, inner: str) -> None:
+    with pytest.raises(SpaceError) as caught:
+        parse_parameter(raw, "optim")
+    [problem] = caught.value.problems
+    assert problem.where == ()
+    assert problem.message.startswith(f"a group is written with dots: write optim.{inner}: ...; a parameter has min")
 
 
 @pytest.mark.parametrize(

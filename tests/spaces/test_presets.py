@@ -202,7 +202,21 @@ def test_the_momentum_of_the_preset_momentum_has_its_full_name() -> None:
     ]
 
 
+def test_a_value_for_a_member_itself_is_told_which_lines_are_meant() -> None:
+    assert refused(**{"optimizer": "preset(adam, sgd)", "optimizer.adam": 3, "optimizer.sgd": [1, 2]}) == [
+        "optimizer.adam: is the group of the preset adam: write 'optimizer.adam.lr' or 'optimizer.adam.beta1'",
+        "optimizer.sgd: is the group of the preset sgd: write 'optimizer.sgd.lr' or 'optimizer.sgd.weight_decay'",
+    ]
+
+
 def test_a_mistake_in_a_replacement_is_told_where_it_stands() -> None:
     assert refused(**{"optimizer": "preset(adamw, sgd)", "optimizer.lr": "loguniform(1, 0.1)"}) == [
         "optimizer.lr: min 1 must be below max 0.1"
     ]
+
+
+@pytest.mark.parametrize("when", [{"optimizer": "sgd"}, "optimizer == 'sgd' and batch > 1"])
+def test_a_condition_on_the_group_is_told_the_name_of_the_choice(when: Any) -> None:
+    raw = {"optimizer": "preset(adamw, sgd)", "batch": "int(1, 9)", "x": {"values": [1, 2], "when": when}}
+    with pytest.raises(SpaceError, match=r"unknown parameter 'optimizer' \(did you mean 'optimizer.name'\?\)$"):
+        Space(raw)

@@ -18,7 +18,7 @@ from assay.search.yaml_reader import read_yaml
 from assay.spaces import Condition, Config, Encoding, Expression, Float, Integer, Parameter, Space, SpaceError, flatten
 
 from .agreement import nearly_equal
-from .strategies import EXAMPLES, alike, plain_parameters, seeds, spaces, stepped
+from .strategies import EXAMPLES, alike, choices, integers, plain_parameters, seeds, spaces, stepped
 
 
 def simple_truth(expression: Expression, config: Config, unknown: bool = False) -> bool:
@@ -125,6 +125,18 @@ def test_the_share_of_a_value_is_the_inverse_of_the_value_at_a_share(parameter: 
         assert again == pytest.approx(value, rel=1e-6, abs=1e-6 * spread(parameter))
     elif parameter.cardinality < 1e9:  # beyond that floats cannot tell the shares of neighbours apart
         assert alike(again) == alike(value)
+
+
+@EXAMPLES
+@given(st.one_of(stepped(), integers(), choices()).filter(lambda one: one.cardinality <= 1000))
+def test_the_shares_of_all_values_cover_everything_once(parameter: Parameter) -> None:
+    spans = [parameter.span(value) for value in parameter.choices]
+    edge = 0.0
+    for start, end in spans:
+        assert start == pytest.approx(edge, abs=1e-9)
+        assert end > start
+        edge = end
+    assert edge == pytest.approx(1.0, abs=1e-9)
 
 
 @EXAMPLES

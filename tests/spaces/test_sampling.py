@@ -1,6 +1,7 @@
 """Draws follow the declared distribution, as scipy sees it, and meet the constraints."""
 
 import math
+import threading
 from collections import Counter
 from typing import Any
 
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from assay.spaces import Config, Space, SpaceError
+from assay.spaces import Categorical, Config, Float, Space, SpaceError
+from assay.spaces.counting import Count
 
 DRAWS = 4000
 LEAST_P = 1e-3
@@ -137,6 +139,27 @@ def test_when_hardly_anything_is_feasible_it_says_which_constraint_is_to_blame()
     assert text.endswith("Loosen them, or narrow the ranges so that most configs meet them")
 
 
+@pytest.mark.parametrize("rare", [False, True])
+def test_many_conditional_parameters_are_active_where_they_should_be(rare: bool) -> None:
+    """Rows are told apart by the activity of more parameters than one number of 64 bits can hold."""
+    owners = {f"p{n}": ("a", n % 5) if (n < 62) != rare else ("b", n % 2) for n in range(70)}
+    children = {name: {"values": [1, 2], "when": {parent: value}} for name, (parent, value) in owners.items()}
+    space = Space({"a": "int(0, 4)", "b": {"min": 0, "max": 1, "type": "int"}, **children})
+    configs = space.sample_many(np.random.default_rng(0), 100)
+    assert len({(config["a"], config["b"]) for config in configs}) == 10
+    for config in configs:
+        active = {name for name, (parent, value) in owners.items() if config[parent] == value}
+        assert set(config) == {"a", "b"} | active
+
+
+def test_misses_between_hits_do_not_add_up_to_giving_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """About 50,000 draws are needed here, more than may miss in a row."""
+    monkeypatch.setattr("assay.spaces.sampling._LARGEST_BATCH", 100)  # small batches: most of them miss
+    found = Space({"a": "uniform(0, 1)"}, ["a < 0.002"]).sample_many(np.random.default_rng(0), 100)
+    assert len(found) == 100
+    assert all(config["a"] < 0.002 for config in found)  # type: ignore[operator]
+
+
 # The default
 
 
@@ -154,8 +177,8 @@ def test_declared_defaults_that_break_a_constraint_are_refused() -> None:
     with pytest.raises(SpaceError) as caught:
         Space(parameters, ["a + b <= 1"]).default()
     assert str(caught.value) == (
-        "the search starts from the defaults, and no config with them meets a + b <= 1 (declared: a=0.9, b=0.9): "
-        "change the defaults or the constraint"
+        "the search starts from the defaults, and none of 20,000 random configs that keep them meets a + b <= 1 "
+        "(declared: a=0.9, b=0.9): change the defaults or the constraint"
     )
 
 
@@ -254,3 +277,79 @@ def test_vectors() -> None:
         spread.decode([1, 0, math.nan, 0.5, 0.5])
     with pytest.raises(SpaceError, match=r"^expected 5 coordinates, got 1$"):
         spread.decode([1.0])
+
+
+@pytest.mark.parametrize("one_hot", [False, True])
+@pytest.mark.parametrize("raw", [["x", "y"], {"values": [1, 2], "ordered": True}, "int(1, 3)", "normal(0, 1)"], ids=str)
+def test_a_vector_without_a_coordinate_is_refused_whatever_the_parameter(raw: Any, one_hot: bool) -> None:
+    from assay.spaces import Encoding
+
+    encoding = Encoding(Space({"x": raw}), one_hot)
+    with pytest.raises(SpaceError, match=r"^x is active, but its coordinate is NaN$"):
+        encoding.decode([0.5, math.nan][-len(encoding.columns) :])
+
+
+@pytest.mark.parametrize(
+    "raw", ["normal(-1, 2)", "lognormal(-3, 0.5)", {"mean": 1, "std": 2, "min": 0}, {"mean": 1, "std": 2, "max": 0}]
+)
+def test_the_ends_of_a_normal_are_values(raw: Any) -> None:
+    parameter = Space({"x": raw})["x"]
+    for ends in (
+        [parameter.quantile(0.0), parameter.quantile(1.0)],
+        parameter.values_at(np.array([0.0, 1.0])).tolist(),
+    ):
+        assert [parameter.check(end) for end in ends] == ends  # finite, and above 0 for a lognormal
+        assert ends[0] < ends[1]
+
+
+def test_every_point_of_a_grid_has_both_neighbours() -> None:
+    for low, high, step in ((0.2, 0.5, 0.1), (0.0, 0.3, 0.1), (-1.0, 1.0, 1 / 3), (0.05, 1.0, 0.05)):
+        parameter = Float(low, high, step=step)
+        space, points = Space({"x": parameter}), list(parameter.choices)
+        for at, point in enumerate(points):
+            near = [config["x"] for config in space.neighbours({"x": point})]
+            assert near == points[max(0, at - 1) : at] + points[at + 1 : at + 2]
+
+
+def test_spaces_that_are_large_to_count_get_an_upper_bound_soon() -> None:
+    toggles: dict[str, Any] = {f"f{index}": [True, False] for index in range(24)}
+    child = {"values": [1, 2], "when": " and ".join(toggles)}
+    assert Space({**toggles, "child": child}).counted == Count(2.0**25, exact=False)
+    far = {"values": [1, 2], "when": "n > 7"}
+    assert Space({"n": "int(1, 1000000)", "child": far}).counted == Count(2_000_000, exact=False)
+    assert Space({"n": "int(1, 100)", "child": far}).counted == Count(7 + 93 * 2, exact=True)
+
+
+def test_configs_that_are_read_by_several_threads_at_once() -> None:
+    space, mistakes = Space({"a": "uniform(0, 1)", "b": "uniform(0, 1)"}), list[BaseException]()
+    for _ in range(10):
+        configs = space.sample_many(np.random.default_rng(0), 2000)
+
+        def read(configs: list[Config] = configs) -> None:
+            try:
+                assert all(len(dict(config)) == 2 for config in configs)
+            except BaseException as error:  # noqa: BLE001
+                mistakes.append(error)
+
+        threads = [threading.Thread(target=read) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not mistakes
+
+
+@pytest.mark.parametrize(
+    ("text", "reach"),
+    [("lognormal(800, 1)", "large"), ("lognormal(700, 20)", "large"), ("lognormal(-800, 1)", "small")],
+)
+def test_a_lognormal_beyond_all_numbers_is_refused(text: str, reach: str) -> None:
+    with pytest.raises(SpaceError) as caught:
+        Space({"x": text})
+    assert str(caught.value) == (
+        f"x.mean: {text} reaches numbers that are too {reach}: mean and std are those of the natural logarithm"
+    )
+
+
+def test_weights_may_be_as_large_as_numbers_are() -> None:
+    assert Categorical(["a", "b", "c"], weights=[1e308, 1e308, 1]).shares == pytest.approx([0.5, 0.5, 0.0])

@@ -70,6 +70,21 @@ def test_fmin_is_given_the_active_parameters(space: Space, algorithm: str) -> No
     assert config.get("deep", "skip") == "skip"
 
 
+@pytest.mark.parametrize("order", [["a", "b"], ["b", "a"]])
+def test_own_and_outer_conditions_on_the_same_parameter_hold_together(order: list[str]) -> None:
+    own = {"a": [2, 3], "b": "x"}
+    space = Space(
+        {
+            "a": [1, 2, 3],
+            "b": {"values": ["x", "y"], "when": {"a": [1, 2]}},
+            "c": {"min": 0.0, "max": 1.0, "when": {name: own[name] for name in order}},
+        }
+    )
+    points = drawn(to_hyperopt(space), 100)
+    assert [set(point) for point in points] == [searched(space, from_hyperopt(space, point)) for point in points]
+    assert {from_hyperopt(space, point)["a"] for point in points if "c" in point} == {2}
+
+
 def test_conditions_that_are_no_switches_are_refused() -> None:
     real = {"min": 0.0, "max": 1.0}
     space = Space({"a": real, "b": [1, 2], "c": {"values": [1, 2], "when": "a > 0.5"}, "d": real | {"when": "b > a"}})

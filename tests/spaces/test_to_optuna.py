@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import optuna
@@ -68,3 +69,11 @@ def test_the_function_for_ray_tune_names_what_the_study_has() -> None:
     assert set(trial.params) <= set(given)
     with pytest.raises(SpaceError, match=r"constraints.0: Ray Tune has no constraints such as layers > 1: remove it"):
         optuna_function(Space({"layers": {"min": 1, "max": 3}}, ["layers > 1"]))
+
+
+def test_the_function_for_ray_tune_can_be_pickled() -> None:
+    """Ray Tune saves its searchers."""
+    space = Space({"a": [1, 2], "b": {"min": 0.0, "max": 1.0, "when": {"a": 2}}})
+    define = pickle.loads(pickle.dumps(optuna_function(space)))
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    assert {tuple(define(study.ask())) for _ in range(20)} == {("a",), ("a", "b")}
