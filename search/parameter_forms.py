@@ -115,7 +115,7 @@ _ONE_LINE: list[dict[str, Any]] = [
         "type": "string",
         "not": {"pattern": rf"^\s*(({_RANGES}|preset)\s*\(|[A-Za-z_][A-Za-z0-9_]*\s*\([\s\S]*\)\s*$)"},
     },
-    {"description": "A value that is not searched.", "type": ["number", "boolean", "null"]},
+    {"description": "A value that is not searched.", "type": ["number", "boolean"]},
     {"description": "A choice: [adam, sgd].", "type": "array", "items": _SCALAR, "minItems": 1},
 ]
 

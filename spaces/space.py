@@ -59,7 +59,7 @@ class Space(Mapping[str, Parameter]):
             parameters = {name: raw for name, raw in given.items() if name not in odd and not is_preset(raw)}
         for name, raw in parameters.items():
             try:
-                self._parameters[name] = parse_parameter(raw)
+                self._parameters[name] = parse_parameter(raw, str(name))
             except SpaceError as error:
                 problems += [problem.under(name) for problem in error.problems]
         problems += _name_problems(parameters) if parameters or not given else []

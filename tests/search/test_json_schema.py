@@ -72,7 +72,7 @@ def test_bad_files_are_not(file: Path) -> None:
 
 
 @pytest.mark.parametrize("parameter", [
-    0.1, 3, True, None, "adam", "train+val", "", [1, "a", None], "uniform(0, 1)", " loguniform( 1e-5 , .1 )",
+    0.1, 3, True, "adam", "train+val", "", [1, "a", None], "uniform(0, 1)", " loguniform( 1e-5 , .1 )",
     "int(-1, 6)", "logint(1, 1_000)", "normal(0, 1)", "lognormal(-3, 1.)", "preset(adamw, sgd)",
     {"min": 0.0, "max": 1}, {"min": 1, "max": 9, "type": "int", "step": 2, "log": False, "default": 3, "help": "x"},
     {"mean": 0, "std": 1}, {"mean": 0, "std": 1, "min": -1, "max": 1},
