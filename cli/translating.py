@@ -58,7 +58,9 @@ def space(
         raise SweepError("\n".join(f"{source}: {one}" for one in error.problems)) from error
     _print(text, output)
     if to == "sweep" and sections is not None:
-        note(f"for a whole sweep, add {', '.join(name for name in _REQUIRED if name not in sections)}")
+        missing = [name for name in _REQUIRED if name not in sections]
+        missing += ["fidelity.max"] if "scheduler" in sections and "max" not in sections.get("fidelity", {}) else []
+        note(f"for a whole sweep, add {', '.join(missing)}")
 
 
 def _elsewhere(word: str) -> str:
@@ -101,6 +103,11 @@ def _read(source: str, kind: str | None) -> tuple[Space, dict[str, Any] | None]:
         problems += error.problems
     if problems:
         raise SweepError(at_lines(source, document, problems))
+    if kind == "wandb":
+        from ..spaces.from_wandb import wandb_notes
+
+        for line in wandb_notes(document.value):
+            note(line)
     return found
 
 

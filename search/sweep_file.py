@@ -105,6 +105,12 @@ def _located(path: str | Path, document: Document, problem: Problem) -> str:
     return f"{document.place(path, problem.where)}: {problem}"
 
 
+_YAML_CURES = {
+    "found character '\\t'": ": indent with spaces",
+    "mapping values are not allowed": ": put text with a colon in quotes",
+}
+
+
 def _syntax(path: str | Path, error: yaml.YAMLError) -> str:
     if isinstance(error, ReaderError):
         return f"{path}: not YAML: character {error.position + 1} is {error.character:#04x}, which no text has"
@@ -112,7 +118,8 @@ def _syntax(path: str | Path, error: yaml.YAMLError) -> str:
     where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
     what = getattr(error, "problem", None) or str(error)
     context = getattr(error, "context", None)
-    return f"{path}{where}: not YAML: {what}{f' ({context})' if context else ''}"
+    hint = next((cure for words, cure in _YAML_CURES.items() if words in what), "")
+    return f"{path}{where}: not YAML: {what}{f' ({context})' if context else ''}{hint}"
 
 
 def _candidates(folder: Path) -> str:

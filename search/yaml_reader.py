@@ -88,6 +88,9 @@ def read_yaml(text: str) -> Document:
     return Document(value, reader.marks, reader.duplicates)
 
 
+_COLLECTIONS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
 class _Reader:
     def __init__(self, loader: _Loader) -> None:
         self._loader = loader
@@ -103,6 +106,8 @@ class _Reader:
             raise _refusal(f"more than {_MOST:,} values, counting what aliases (*) repeat", node)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
+        if node.tag not in _COLLECTIONS:
+            raise _refusal(f"{node.tag} is not part of a sweep file: remove the tag", node)
         if id(node) in self._open:
             raise _refusal("this anchor (&) contains itself", node)
         self._open.add(id(node))

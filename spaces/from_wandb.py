@@ -64,7 +64,7 @@ def wandb_sections(sweep: Mapping[str, Any]) -> dict[str, Any]:
 
     ``bayes`` becomes tpe. ``grid`` becomes random, which never tries a config twice, so that a finite space is tried
     out. Hyperband becomes asha: both compare a run with all that came as far as it. What has no counterpart (program,
-    command, project) is not looked at.
+    command, project) is not looked at. :func:`wandb_notes` says so of a sweep.
 
     Raises:
         SpaceError: for what is given and cannot be read.
@@ -81,6 +81,17 @@ def wandb_sections(sweep: Mapping[str, Any]) -> dict[str, Any]:
     if "run_cap" in sweep:
         found["budget"] = {"trials": whole(sweep["run_cap"], "run_cap")}
     return found
+
+
+def wandb_notes(sweep: Mapping[str, Any]) -> list[str]:
+    """What is another word here, and what is left out."""
+    method = sweep.get("method")
+    notes = [f"method {method} is searcher {_SEARCHERS[method]} here"] if method in ("bayes", "grid") else []
+    if sweep.get("early_terminate") is not None:
+        notes.append("Hyperband is scheduler asha here: both compare a run with all that came as far as it")
+    taken = {"name", "metric", "method", "parameters", "early_terminate", "run_cap"}
+    left = [str(key) for key in sweep if key not in taken]
+    return [*notes, f"left out, because it has no counterpart: {', '.join(left)}"] if left else notes
 
 
 def _opened(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

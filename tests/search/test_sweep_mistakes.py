@@ -302,7 +302,11 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (
         "tab",
         replaced("  lr:", "\tlr:"),
-        [("6:1: not YAML: found character '\\t' that cannot start any token (while scanning for the next token)")],
+        [
+            (
+                "6:1: not YAML: found character '\\t' that cannot start any token (while scanning for the next token): indent with spaces"
+            )
+        ],
     ),
     (
         "bracket",
@@ -312,7 +316,7 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (
         "colon",
         replaced("trainable: train.py:train", "trainable: train.py: train"),
-        ["2:20: not YAML: mapping values are not allowed here"],
+        ["2:20: not YAML: mapping values are not allowed here: put text with a colon in quotes"],
     ),
     (
         "merge",

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from assay.spaces import Categorical, Constant, Float, Integer, Space, SpaceError
-from assay.spaces.from_wandb import from_wandb, wandb_sections
+from assay.spaces.from_wandb import from_wandb, wandb_notes, wandb_sections
 
 from .agreement import agrees
 
@@ -191,3 +191,13 @@ def test_sections_that_cannot_be_read_are_told(key: str, raw: Any, message: str)
 def test_something_else_is_told() -> None:
     with pytest.raises(SpaceError, match="expected a sweep of Weights & Biases"):
         from_wandb({"method": "random"})
+
+
+def test_what_changes_its_name_or_is_left_out_is_told() -> None:
+    sweep = {"method": "bayes", "program": "train.py", "early_terminate": {"type": "hyperband"}, "parameters": {}}
+    assert wandb_notes(sweep) == [
+        "method bayes is searcher tpe here",
+        "Hyperband is scheduler asha here: both compare a run with all that came as far as it",
+        "left out, because it has no counterpart: program",
+    ]
+    assert wandb_notes({"method": "random", "metric": {}, "parameters": {}}) == []
