@@ -304,7 +304,8 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         replaced("  lr:", "\tlr:"),
         [
             (
-                "6:1: not YAML: found character '\\t' that cannot start any token (while scanning for the next token): indent with spaces"
+                "6:1: not YAML: found character '\\t' that cannot start any token (while scanning for the next token): "
+                "indent with spaces"
             )
         ],
     ),
