@@ -110,7 +110,8 @@ class Results:
         if not scored:
             return ""
         nearest = min(scored, key=lambda trial: objective.excess(trial.metrics))
-        values = ", ".join(f"{one.metric} {nearest.metrics[one.metric]}" for one in objective.limits)
+        known = [one.metric for one in objective.limits if one.metric in nearest.metrics]
+        values = ", ".join(f"{metric} {nearest.metrics[metric]}" for metric in known)
         limits = " and ".join(map(str, objective.limits))
         return f"has no trial within the limits {limits}; the nearest is trial {nearest.number} with {values}"
 

@@ -61,6 +61,19 @@ def test_when_nothing_is_within_the_limits_the_nearest_is_named(tmp_path: Path) 
     assert text.endswith(f"trial {nearest.number} with latency_ms {nearest.metrics['latency_ms']}")
 
 
+def test_the_nearest_may_have_been_stopped_before_it_told_everything(tmp_path: Path) -> None:
+    def steps(config: dict[str, Any], trial: Any) -> Iterator[dict[str, float]]:
+        for step in range(1, 5):
+            yield {"score": config["size"], "latency_ms": 30.0} | ({"params": 9.0} if step == 4 else {})
+
+    limits = [{"metric": "latency_ms", "max": 20}, {"metric": "params", "max": 5}]
+    with pytest.raises(NoResultError) as caught:
+        run(sweep(limits, fidelity={"max": 4}, scheduler={"type": "asha", "eta": 2}), tmp_path, steps)
+    text = "has no trial within the limits latency_ms <= 20 and params <= 5; the nearest is trial "
+    assert text in str(caught.value)
+    assert str(caught.value).endswith(" with latency_ms 30.0")
+
+
 def test_a_finalist_that_breaks_a_limit_on_fresh_seeds_is_not_ranked(tmp_path: Path) -> None:
     def lucky(config: dict[str, Any], trial: Any) -> dict[str, float]:
         """What is larger than 50 was within the limit in the search alone."""
