@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from ..spaces.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -121,3 +124,15 @@ def show_trial(trial: Trial, results: Results, as_json: bool) -> None:
 def metrics_line(metrics: dict[str, Any]) -> str:
     shown = {name: f"{value:.6g}" if isinstance(value, float) else value for name, value in metrics.items()}
     return "  ".join(f"{name} {value}" for name, value in shown.items())
+
+
+def print_or_write(text: str, output: Path | None) -> None:
+    """Text to stdout; or into a file, whose name is printed."""
+    if output is None:
+        print(text, end="")
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--output: {output} cannot be written: {error.strerror or error}") from error
+    print(output)

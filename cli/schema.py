@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..spaces.errors import UsageError
-from .printing import note
+from .printing import note, print_or_write
 
 
 def schema(
@@ -20,13 +19,6 @@ def schema(
     from ..search import Sweep
     from ..search.json_schema import schema_text
 
-    text = schema_text(Sweep.model_json_schema())
-    if output is None:
-        print(text, end="")
-        return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--output: {output} cannot be written: {error.strerror or error}") from error
-    print(output)
-    note(f"first line of a sweep file beside it: # yaml-language-server: $schema={output.name}")
+    print_or_write(schema_text(Sweep.model_json_schema()), output)
+    if output is not None:
+        note(f"first line of a sweep file beside it: # yaml-language-server: $schema={output.name}")

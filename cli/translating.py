@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..spaces.errors import Problem, SpaceError, SweepError, UsageError, did_you_mean, one_of
-from .printing import note
+from .printing import note, print_or_write
 
 if TYPE_CHECKING:
     from ..spaces import Space
@@ -56,7 +56,7 @@ def space(
         text = write(found, sections or {})
     except SpaceError as error:
         raise SweepError("\n".join(f"{source}: {one}" for one in error.problems)) from error
-    _print(text, output)
+    print_or_write(text, output)
     if to == "sweep" and sections is not None:
         missing = [name for name in _REQUIRED if name not in sections]
         missing += ["fidelity.max"] if "scheduler" in sections and "max" not in sections.get("fidelity", {}) else []
@@ -68,17 +68,6 @@ def _elsewhere(word: str) -> str:
         name = {"ray": "to_ray_tune"}.get(word, f"to_{word}")
         return f", because its spaces are Python objects (assay.spaces.{name} makes them)"
     return did_you_mean(word, _WRITERS)
-
-
-def _print(text: str, output: Path | None) -> None:
-    if output is None:
-        print(text, end="")
-        return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--output: {output} cannot be written: {error.strerror or error}") from error
-    print(output)
 
 
 # Reading

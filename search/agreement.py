@@ -123,14 +123,6 @@ def _front(objectives: list[ObjectiveSection], export: ExportSection) -> Iterato
         yield Problem(("export", "select"), text)
 
 
-def _renamed(parameters: Space, export: ExportSection) -> Iterator[Problem]:
-    yield from production_problems(parameters, export)
-
-
-def _written(export: ExportSection) -> Iterator[Problem]:
-    yield from file_problems(export)
-
-
 _CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
     _one_program,
     _prices,
@@ -140,6 +132,6 @@ _CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
     _compared,
     _modelled,
     _front,
-    _renamed,
-    _written,
+    production_problems,
+    file_problems,
 )

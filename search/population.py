@@ -54,7 +54,7 @@ class PopulationOptions(SchedulerOptions):
         return {n: p for n, p in space.items() if isinstance(p, Float) and not p.conditions and n not in tied}
 
     def check(self, space: Space, fidelity: Fidelity, trials: int | None) -> None:
-        where = ("scheduler", "perturb")
+        where, tied = ("scheduler", "perturb"), _tied(space)
         for name in self.perturb or []:
             if name not in space:
                 text = f"{self.type} cannot perturb {name!r}: no such parameter{did_you_mean(name, space)}"
@@ -62,8 +62,8 @@ class PopulationOptions(SchedulerOptions):
             if space[name].conditions:
                 text = f"{self.type} cannot perturb {name!r}: it is active only under a condition"
                 raise SpaceError([Problem(where, text)])
-            if constraint := _tied(space).get(name):
-                text = f"{self.type} cannot perturb {name!r}: the constraint {constraint} ties it to others"
+            if name in tied:
+                text = f"{self.type} cannot perturb {name!r}: the constraint {tied[name]} ties it to others"
                 raise SpaceError([Problem(where, text)])
         if not self.perturbed(space):
             text = f"{self.type} has nothing to perturb: name parameters, e.g. perturb: [{next(iter(space))}]"

@@ -116,12 +116,10 @@ def step_of(parameter: Numeric) -> float:
 
 def probabilities(parameter: Parameter) -> Floats:
     """How likely each of the choices is."""
-    edge, found = 0.0, []
-    for value in parameter.choices:
-        after = 2 * parameter.unit(value) - edge  # `unit` is the middle of the share
-        found.append(after - edge)
-        edge = after
-    return np.array(found) / sum(found)
+    spans = np.array([parameter.span(value) for value in parameter.choices])
+    widths = spans[:, 1] - spans[:, 0]
+    shares: Floats = widths / widths.sum()
+    return shares
 
 
 # From another tool
