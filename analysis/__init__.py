@@ -3,8 +3,8 @@
 from .ensemble import EnsembleReport, select_ensemble
 from .export import ExportBundle
 from .finalists import select_finalists
+from .inference.paired_t import holm, paired_t, t_interval, worse_than_best
 from .leaderboard import Interval, Leaderboard, Row
-from .paired_t import holm, paired_t, t_interval, worse_than_best
 from .results import Results, load
 from .scorers import Scorer, get_scorer
 

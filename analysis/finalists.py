@@ -8,7 +8,7 @@ import numpy as np
 
 from ..search import Phase, State, Trial
 from ..spaces import Config, Objective
-from .paired_t import mean
+from .inference.paired_t import mean
 
 
 def select_finalists(trials: Sequence[Trial], objective: Objective, top: int, default: Config) -> list[Trial]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .printing import print_table
 
 if TYPE_CHECKING:
-    from ..analysis.power import Resolution
+    from ..analysis.inference.power import Resolution
     from ..cluster.preview import Preview, Rung, SpaceSize
     from ..search import Sweep
 

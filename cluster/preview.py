@@ -11,7 +11,7 @@ import numpy as np
 
 from ..analysis import text
 from ..analysis.ensemble import MOST_MEMBERS
-from ..analysis.power import Resolution, resolution
+from ..analysis.inference.power import Resolution, resolution
 from ..search import Sweep
 from ..spaces import Space, TrainableError
 from ..trainables import Failed, Reported, Session, Trainable, TrialSpec

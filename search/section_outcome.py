@@ -26,15 +26,39 @@ def _tie_break(raw: Any) -> Any:
     return raw
 
 
+def _plain(raw: Any) -> Value:
+    try:
+        return scalar(raw)
+    except SpaceError:
+        raise ValueError(f"expected text, a number, true, false or null, got {shown(raw)}") from None
+
+
+Plain = Annotated[Any, BeforeValidator(_plain), WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]
+"""A JSON scalar."""
+Rival = Annotated[dict[str, Any], Field(min_length=1)]
+"""A config, flat (``optim.lr: 0.1``) or nested; parameters that it leaves out take their defaults."""
+Test = Literal["auto", "mcb", "paired_t", "sign_flip", "nadeau_bengio", "mrmc", "bayes_signed_rank"]
+
+
 class LeaderboardSection(Section):
     """How the finalists of the search are told apart."""
 
     top: int = Field(default=5, ge=1)
-    """Finalists: the best of the search by score; the default config joins them."""
+    """Finalists: the best of the search by score; the default config and the rivals join them."""
+    rivals: list[Rival] = Field(default_factory=list)
+    """Configs to compare with, such as the one in production; tried after the default config, finalists as it is."""
+    replicate: Literal["top_k", "race", "top_two"] = "top_k"
+    """How replicates are shared out: evenly; dropping who is clearly worse; or to whom it matters most."""
     seeds: int = Field(default=5, ge=2)
-    """Replicates of each finalist, on fresh seeds and splits shared by all finalists."""
-    test: Literal["paired_t", "bayes_signed_rank"] = "paired_t"
-    """The test of each finalist against the best."""
+    """Replicates of each finalist, on fresh seeds and splits shared by all; the most that one can get in a race."""
+    budget: int | None = Field(default=None, ge=2)
+    """Replicates in all, for race and top_two; finalists times seeds when left out."""
+    folds: int | None = Field(default=None, ge=2)
+    """Replicates validate on the parts of a division into so many, one after the other; then of another division."""
+    confirm: int = Field(default=0, ge=0)
+    """More replicates of the winner alone: a score that no choice has flattered."""
+    test: Test = "auto"
+    """Who is tied for best; auto: the one that fits how the replicates were made."""
     correction: Literal["holm"] = "holm"
     """The correction for several comparisons."""
     alpha: float = Field(default=0.05, gt=0, lt=0.5)
@@ -60,7 +84,7 @@ class LeaderboardSection(Section):
     @model_validator(mode="before")
     @classmethod
     def _explain_rank_tests(cls, raw: Any) -> Any:
-        if isinstance(raw, dict) and raw.get("test") in ("wilcoxon", "sign", "signflip"):
+        if isinstance(raw, dict) and raw.get("test") in ("wilcoxon", "sign"):
             raise SpaceError([Problem(("test",), _rank_test_cure(raw["test"], raw.get("top", 5), raw.get("seeds", 5)))])
         return raw
 
@@ -106,15 +130,6 @@ class ModelSection(Section):
     """Smaller copies to write as well."""
 
 
-def _plain(raw: Any) -> Value:
-    try:
-        return scalar(raw)
-    except SpaceError:
-        raise ValueError(f"expected text, a number, true, false or null, got {shown(raw)}") from None
-
-
-Plain = Annotated[Any, BeforeValidator(_plain), WithJsonSchema({"type": ["string", "number", "boolean", "null"]})]
-"""A JSON scalar."""
 Word = Annotated[str, Field(min_length=1)]
 Format = Literal["yaml", "json", "argparse", "hydra", "lightning", "hf", "mlflow"]
 

@@ -13,7 +13,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from assay.analysis import holm, paired_t, t_interval, worse_than_best
-from assay.analysis.paired_t import mean
+from assay.analysis.inference.paired_t import mean
 
 Floats = npt.NDArray[np.float64]
 P_VALUES = st.lists(st.floats(0, 1), max_size=12).map(np.array)

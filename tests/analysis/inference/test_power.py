@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from assay.analysis.paired_t import paired_t, worse_than_best
-from assay.analysis.power import detectable, resolution, strictest_level
+from assay.analysis.inference.paired_t import paired_t, worse_than_best
+from assay.analysis.inference.power import detectable, resolution, strictest_level
 
 RUNS = 2000
 

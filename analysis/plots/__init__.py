@@ -10,8 +10,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..search import Phase, State, Sweep, Trial
-from .leaderboard import Leaderboard
+from ...search import Phase, State, Sweep, Trial
+from ..leaderboard import Leaderboard
 
 _BEST, _OTHER, _STOPPED, _LINE = "#0072b2", "#8a8a8a", "#c9c9c9", "#d55e00"
 

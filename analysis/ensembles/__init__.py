@@ -1,0 +1,1 @@
+"""Ensembles from stored predictions; nothing is trained again."""

@@ -1,0 +1,1 @@
+"""Which parameters and inputs matter, and how sure that is."""
