@@ -9,12 +9,12 @@ READY := $(VENV)/.ready
 DEMO := demo-results
 
 .DEFAULT_GOAL := help
-.PHONY: help postgres editor setup demo test lint types unit format build clean
+.PHONY: help postgres editor browser setup demo test lint types unit format build clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*##/\t/' | column -t -s "$$(printf '\t')"
 
-setup: $(READY) postgres editor  ## make the environment (.venv), about 90 seconds
+setup: $(READY) postgres editor browser  ## make the environment (.venv), about 90 seconds
 
 # torch first, so that no other package brings in a different build of it.
 $(READY): pyproject.toml constraints.txt
@@ -44,6 +44,20 @@ $(YAML_SERVER): tests/editor/package.json tests/editor/package-lock.json
 	@npm ci --prefix tests/editor --no-audit --no-fund --ignore-scripts --loglevel error && touch $@ || \
 	  echo "npm could not install the server for tests/test_editor.py"
 
+# A browser, and what drives it, for the tests of the page; they are skipped where there is none.
+DRIVER := tests/browser/node_modules/.package-lock.json
+CHROMIUM := $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
+
+browser:
+	@! command -v npm >/dev/null || $(MAKE) -s $(DRIVER)
+	@test -n "$(CHROMIUM)" || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || \
+	  echo "no Chromium: tests/test_browser.py is skipped"
+
+$(DRIVER): tests/browser/package.json tests/browser/package-lock.json
+	@npm ci --prefix tests/browser --no-audit --no-fund --ignore-scripts --loglevel error && touch $@ || \
+	  echo "npm could not install the driver for tests/test_browser.py"
+
 demo: $(READY)  ## a real sweep on two Ray workers, leaderboard, report, export, and training with the exported config
 	$(BIN)/assay run examples/digits.yaml --new --workers 2 --store $(DEMO)
 	$(BIN)/assay export @last --store $(DEMO) --output $(DEMO)/best
@@ -58,7 +72,7 @@ lint: $(READY)  ## ruff: rules and format
 types: $(READY)  ## mypy, strict
 	$(BIN)/mypy
 
-unit: $(READY) postgres editor  ## all tests, two files at a time
+unit: $(READY) postgres editor browser  ## all tests, two files at a time
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 format: $(READY)  ## write the format that lint wants
@@ -69,4 +83,4 @@ build: $(READY)  ## wheel and sdist in dist/
 	$(BIN)/python -m build
 
 clean:  ## remove the environment and all that was made
-	rm -rf $(VENV) .types build dist tests/editor/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)
+	rm -rf $(VENV) .types build dist tests/*/node_modules *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis $(DEMO)

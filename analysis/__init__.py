@@ -1,8 +1,9 @@
 """What the trials say: leaderboard, ensemble, report and export."""
 
-from .ensemble import EnsembleReport, select_ensemble
+from .ensembles import EnsembleReport, select_ensemble
 from .export import ExportBundle
 from .finalists import select_finalists
+from .front import Front
 from .inference.paired_t import holm, paired_t, t_interval, worse_than_best
 from .leaderboard import Interval, Leaderboard, Row
 from .results import Results, load
@@ -11,6 +12,7 @@ from .scorers import Scorer, get_scorer
 __all__ = [
     "EnsembleReport",
     "ExportBundle",
+    "Front",
     "Interval",
     "Leaderboard",
     "Results",

@@ -108,10 +108,12 @@ class Leaderboard:
         statement: what the test guarantees.
         assumptions: what it takes for granted, and whether that holds.
         reported: the winner's score without the flattery of having been chosen, and its interval.
-        p_best_among_finalists: chance that the best of all configs of the search is a finalist; a model's opinion.
-        expected_regret: by how much the best of all configs is expected to be better than the winner; likewise.
+        full_runs: configs that the search trained in full.
+        p_best_among_finalists: chance that the best of these is a finalist; a model's opinion. None when all are.
+        expected_regret: by how much the best of these is expected to be better than the winner; likewise.
         rope: region of practical equivalence.
         superiority: chance that a run of the first trial beats a run of the second, with the same seed and split.
+        tie_break: by what the winner was chosen among those as good as the best, such as "the cheapest".
         stopped: why the replication ended before its budget did.
         ask_for: what would decide more, such as "12 replicates would separate trial 3 from trial 7".
     """
@@ -132,10 +134,12 @@ class Leaderboard:
     statement: str = ""
     assumptions: list[Assumption] = field(default_factory=list)
     reported: Interval | None = None
+    full_runs: int = 0
     p_best_among_finalists: float | None = None
     expected_regret: float | None = None
     rope: float | None = None
     superiority: dict[tuple[int, int], float] = field(default_factory=dict)
+    tie_break: str = ""
     stopped: str = ""
     ask_for: list[str] = field(default_factory=list)
 
@@ -153,13 +157,13 @@ class Leaderboard:
             return "not replicated yet: these are search scores, which flatter the best"
         row = self.row(self.winner)
         ranked = sum(r.rank is not None for r in self.rows)
-        test = f"{100 * (1 - self.alpha):g} %, paired t, Holm" if self.varies else "replicates do not vary: no test"
+        test = f"{100 * (1 - self.alpha):g} %, {self.test_words}" if self.varies else "replicates do not vary: no test"
         if ranked == 1:
             return f"trial {self.winner} is the only finalist that is ranked: there was nothing to compare it with"
         if len(self.tied) == 1:
             others = f"other {ranked - 1} finalists" if ranked > 2 else "other finalist"
             return f"trial {self.winner} is better than the {others} ({test})"
-        best = f"trial {self.winner} {'has the best mean' if row.rank == 1 else 'is the cheapest'}"
+        best = f"trial {self.winner} {'has the best mean' if row.rank == 1 else f'is handed over ({self.tie_break})'}"
         default = " and the default config is one of them" if any(r.default and r.tied for r in self.rows) else ""
         return f"{len(self.tied)} of {ranked} finalists are tied for best{default} ({test}); {best}"
 
@@ -175,8 +179,22 @@ class Leaderboard:
             "metric": self.metric,
             "goal": self.goal,
             "alpha": self.alpha,
-            "test": "paired_t",
-            "correction": "holm",
+            "test": self.test or None,
+            "test_words": self.test_words,
+            "statement": self.statement,
+            "assumptions": [{"name": a.name, "holds": a.holds, "text": a.text} for a in self.assumptions],
+            "rope": self.rope,
+            "reported": interval_dict(self.reported),
+            "full_runs": self.full_runs,
+            "p_best_among_finalists": finite_or_none(self.p_best_among_finalists),
+            "expected_regret": finite_or_none(self.expected_regret),
+            "superiority": [
+                {"better": one, "than": other, "probability": finite_or_none(chance)}
+                for (one, other), chance in self.superiority.items()
+            ],
+            "tie_break": self.tie_break,
+            "stopped": self.stopped,
+            "ask_for": self.ask_for,
             "replicated": self.replicated,
             "replicates": self.replicates,
             "varies": self.varies,
@@ -189,34 +207,53 @@ class Leaderboard:
         }
 
     def _repr_html_(self) -> str:
-        from .tables import leaderboard_frame
+        from .page.board_table import board_html
 
-        return str(leaderboard_frame(self).to_html(index=False))
+        return board_html(self)
 
 
 def _row_dict(row: Row) -> dict[str, Any]:
-    def finite(value: float | None) -> float | None:
-        return value if value is not None and math.isfinite(value) else None
-
-    def interval(value: Interval | None) -> dict[str, Any] | None:
-        if value is None:
-            return None
-        low, high = finite(value.low), finite(value.high)
-        return {"mean": finite(value.mean), "low": low, "high": high, "count": value.count}
-
     return {
         "rank": row.rank,
         "trial": row.trial,
         "config_id": row.config.config_id,
         "config": dict(row.config),
         "default": row.default,
+        "rival": row.rival,
         "tied": row.tied,
-        "fresh": interval(row.fresh),
-        "difference": finite(row.difference),
-        "p_value": finite(row.p_value),
-        "search_score": finite(row.search_score),
-        "optimism": finite(row.optimism),
-        "cost_seconds": finite(row.cost),
+        "fresh": interval_dict(row.fresh),
+        "values": {str(split): finite_or_none(value) for split, value in row.values.items()},
+        "difference": finite_or_none(row.difference),
+        "difference_interval": [*map(finite_or_none, row.difference_interval)] if row.difference_interval else None,
+        "p_value": finite_or_none(row.p_value),
+        "p_best": finite_or_none(row.p_best),
+        "p_superior": finite_or_none(row.p_superior),
+        "shrunk": finite_or_none(row.shrunk),
+        "rope": dict(zip(("worse", "equivalent", "better"), row.rope, strict=True)) if row.rope else None,
+        "in_rope": row.in_rope,
+        "left_after": row.left_after,
+        "search_score": finite_or_none(row.search_score),
+        "optimism": finite_or_none(row.optimism),
+        "cost_seconds": finite_or_none(row.cost),
         "failed_replicates": row.failed,
-        "test": interval(row.test),
+        "test": interval_dict(row.test),
+        "others": {metric: interval_dict(value) for metric, value in row.others.items()},
+        "on_front": row.on_front,
+    }
+
+
+def finite_or_none(value: float | None) -> float | None:
+    """What JSON can hold."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def interval_dict(value: Interval | None) -> dict[str, Any] | None:
+    """An interval as JSON can hold it."""
+    if value is None:
+        return None
+    return {
+        "mean": finite_or_none(value.mean),
+        "low": finite_or_none(value.low),
+        "high": finite_or_none(value.high),
+        "count": value.count,
     }

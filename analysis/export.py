@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..search import SweepRecord, Trial
 from ..search.production import FILES, MANIFEST, Production, production
 from ..search.store import near
-from ..spaces import NotFoundError, SpaceError, UsageError, did_you_mean, one_of
+from ..spaces import NotFoundError, Objective, SpaceError, UsageError, did_you_mean, one_of
 from ..spaces.config import nest
 from ..spaces.errors import shown
 from .export_formats import Content, write_format
@@ -20,6 +20,7 @@ from .leaderboard import Leaderboard
 from .patch_yaml import Patched, fill_in
 
 if TYPE_CHECKING:
+    from .front import Front
     from .results import Results
 
 DEFAULT_FOLDER = "best"
@@ -36,6 +37,7 @@ class ExportBundle:
         values: the same by dotted name.
         next: for each format how to start a training with it.
         notes: what a reader must know to use the files.
+        parts: of an ensemble: a bundle for each member, the largest share first; ``trial`` and ``config`` are of that.
     """
 
     folder: Path
@@ -45,16 +47,24 @@ class ExportBundle:
     values: dict[str, Any]
     next: list[str]
     notes: list[str]
+    parts: list[ExportBundle] = field(default_factory=list)
 
     def check(self) -> list[str]:
         """Read each file as its consumer does; see :func:`.export_check.check_bundle`."""
         from .export_check import check_bundle
 
+        if self.parts:
+            return [f"{part.folder.name}/{line}" for part in self.parts for line in part.check()]
         return check_bundle(self)
 
 
 def export_config(
-    results: Results, folder: Path | None = None, formats: tuple[str, ...] | None = None, trial: int | None = None
+    results: Results,
+    folder: Path | None = None,
+    formats: tuple[str, ...] | None = None,
+    trial: int | None = None,
+    *,
+    or_best: bool = False,
 ) -> ExportBundle:
     """Write the winner's config, or that of ``trial``, into ``folder``; the files of an earlier export are replaced.
 
@@ -64,9 +74,11 @@ def export_config(
     Args:
         folder: ``export.to`` of the sweep when None, or ``best`` in the current folder.
         formats: those of ``export.formats``, and the copy of ``export.into``, when None; otherwise these alone.
+        or_best: with ``export.select: ensemble``, the winner's config with a note when the ensemble is refused.
 
     Raises:
-        UsageError: for an unknown format, a value that a format cannot hold, or a folder that cannot be written.
+        UsageError: for an unknown format, a value that a format cannot hold, or a folder that cannot be written; with
+            ``export.select: ensemble``, when there is no ensemble that is better than the best single model.
         NotFoundError: for a trial that does not exist.
         NoResultError: when no trial has a score.
     """
@@ -74,23 +86,31 @@ def export_config(
     into = export.into if formats is None else None
     formats = tuple(dict.fromkeys(export.formats if formats is None else formats))
     _refuse_formats(formats)
-    source = results.best_trial if trial is None else _search_trial(results, trial)
     folder = _default_folder(results.record) if folder is None else folder
+    refusal = ""
+    if trial is None and export.select == "ensemble":
+        from .export_ensemble import export_ensemble, why_refused
+
+        refusal = why_refused(results) if or_best else ""
+        if not refusal:
+            return export_ensemble(results, folder, formats, into)
+    source, why = _chosen(results) if trial is None else (_search_trial(results, trial), "")
+    why = "; ".join(filter(None, (refusal, why)))
     made = production(source.config, results.sweep.parameters, export)
-    header = _header(results.leaderboard(), source, made)
+    header = _header(results.leaderboard(), source, made, why)
     content = Content(made.values, results.record.name, results.sweep.seed, header)
     written = [write_format(word, content, str(near(folder))) for word in FILES if word in formats]
     texts = {path: text for one in written for path, text in one.texts.items()}
     commands = [one.command for one in written if "yaml" not in formats or FILES["json"] not in one.texts]
-    notes = [note for one in written for note in one.notes]
+    notes = [*([why] if why else []), *(note for one in written for note in one.notes)]
     if into is not None:
         original = Path(results.record.directory, into)
         copy = folder / original.name
-        texts[copy.name], told = _filled_in(original, copy, made, into)
+        texts[copy.name], told = filled_in(original, copy, made, into)
         commands.insert(0, f"start your training with {near(copy)}")
         notes += told
     texts[MANIFEST] = json.dumps(manifest_of(results, source, made, texts), indent=2, allow_nan=False) + "\n"
-    files = _write(folder, texts)
+    files = write_files(folder, texts)
     return ExportBundle(folder, files, source.number, nest(made.values), made.values, commands, notes)
 
 
@@ -108,7 +128,12 @@ def into_problems(into: str, directory: str | Path, names: Iterable[str]) -> lis
     return []
 
 
-def _filled_in(original: Path, copy: Path, made: Production, into: str) -> tuple[str, list[str]]:
+def filled_in(original: Path, copy: Path, made: Production, into: str) -> tuple[str, list[str]]:
+    """The text of a file of the user's with the values, and what a reader must know.
+
+    Raises:
+        UsageError: when ``copy`` is the file itself, or it cannot be filled in.
+    """
     if copy.exists() and copy.samefile(original):
         raise UsageError(f"export.into: {shown(into)} itself would be overwritten: choose another folder")
     try:
@@ -163,6 +188,33 @@ def _default_folder(record: SweepRecord) -> Path:
     return Path(record.directory, to)
 
 
+def _chosen(results: Results) -> tuple[Trial, str]:
+    """The trial that ``export.select`` means, and what is to be said of it when it was chosen from a front.
+
+    Raises:
+        NoResultError: when no trial has a score.
+    """
+    objective, best = results.sweep.objective, results.best_trial
+    if not objective.others:
+        return best, ""
+    front = results.front()
+    metrics = " and ".join(front.goals)
+    if results.sweep.export.select != "knee":
+        return best, f"{_by_first(best, objective)}; the front of {metrics} has {_listed(front)}"
+    if front.knee is None:
+        return best, f"the front of {metrics} has no knee; {_by_first(best, objective)}"
+    chosen = next(one for one in results.trials if one.number == front.knee.trial)
+    return chosen, f"trial {chosen.number} is the knee of the front of {metrics}, which has {_listed(front)}"
+
+
+def _by_first(trial: Trial, objective: Objective) -> str:
+    return f"trial {trial.number} is the choice of the leaderboard, which compares {objective.metric} alone"
+
+
+def _listed(front: Front) -> str:
+    return f"trial{'s' * (len(front.trials) > 1)} {', '.join(map(str, front.trials))}"
+
+
 def _search_trial(results: Results, number: int) -> Trial:
     """The search trial of this number, or the one that a replicate or test trial goes back to."""
     by_number = {trial.number: trial for trial in results.trials}
@@ -175,7 +227,7 @@ def _search_trial(results: Results, number: int) -> Trial:
     return trial
 
 
-def _header(board: Leaderboard, trial: Trial, made: Production) -> str:
+def _header(board: Leaderboard, trial: Trial, made: Production, why: str) -> str:
     row = find_row(board, trial.number)
     lines = [f"sweep {board.name}, trial {trial.number}, config {trial.config.config_id}"]
     if row is not None and row.fresh is not None:
@@ -187,6 +239,7 @@ def _header(board: Leaderboard, trial: Trial, made: Production) -> str:
         lines.append(f"tied for best: trials {', '.join(map(str, board.tied))}" if row.tied else "not tied for best")
     else:
         lines.append("not replicated: its score comes from the search and flatters it")
+    lines += [why] if why else []
     for name, change in made.changed.items():
         tested = f"{change['tested']!r} when tested" if "tested" in change else "not in the tested config"
         lines.append(f"for production: {name} is {change['production']!r} ({tested})")
@@ -198,7 +251,7 @@ def _on_one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def _write(folder: Path, texts: dict[str, str]) -> list[Path]:
+def write_files(folder: Path, texts: dict[str, str]) -> list[Path]:
     """The files of a bundle; the manifest is the last, and names all others."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

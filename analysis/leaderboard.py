@@ -8,119 +8,199 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..search import Phase, State, Sweep, Trial
-from ..spaces import Config
+from ..search import State, Sweep, Trial
 from .board import Interval, Leaderboard, Row
-from .finalists import broken_limits, rank_search, select_finalists
-from .inference.paired_t import Floats, mean, t_interval, vary, worse_than_best
+from .build_front import mark_front
+from .contest import WORDS, Contest, Examples, compare_finalists
+from .finalists import broken_limits, rank_search
+from .inference.paired_t import Floats, mean, t_interval
 from .notes import claim_notes, failure_notes, limit_notes, progress_notes
+from .replication import Replication, plan_replication, replicate_scores
+from .verdicts import pair_numbers, with_verdicts
 
 __all__ = ["Interval", "Leaderboard", "Row", "build_leaderboard"]
 
+_FEWEST_SHOWN = 10
+_TIE_BREAKS = {"mean": "the best mean", "cost": "the cheapest"}
 
-def build_leaderboard(sweep: Sweep, trials: Sequence[Trial], test_scores: Mapping[int, float]) -> Leaderboard:
+
+def build_leaderboard(
+    sweep: Sweep,
+    trials: Sequence[Trial],
+    test_scores: Mapping[int, float],
+    examples: Examples = lambda runs, scores: None,
+    *,
+    replication: Replication | None = None,
+    test: str | None = None,
+    full_runs: int | None = None,
+) -> Leaderboard:
     """The leaderboard of what is recorded so far.
 
     Args:
         trials: all trials of the sweep, of all phases.
-        test_scores: score on the sealed test part by replicate trial.
+        test_scores: score on the sealed test part by the trial whose model it is.
+        examples: see :data:`.contest.Examples`.
+        replication: of these trials, if it is known already.
+        test: instead of the sweep's.
+        full_runs: how many trials of the search trained in full, where ``trials`` are only its contenders.
+
+    Raises:
+        UsageError: when ``test`` cannot decide on these replicates.
     """
-    objective, options = sweep.objective, sweep.leaderboard
-    default = sweep.parameters.default()
-    board = Leaderboard(sweep.name, objective.metric, objective.goal, options.alpha, [])
-    finalists = select_finalists(trials, objective, options.top, default)
-    replicates = {f.number: _replicates_of(f, trials) for f in finalists}
-    done = [f for f in finalists if _count(replicates[f.number], State.COMPLETE) == options.seeds]
-    broken = {f.number: why for f in done if (why := broken_limits(replicates[f.number], objective))}
-    full = [f for f in done if f.number not in broken]
-    under_way = progress_notes(replicates, options.seeds)
-    if under_way or not full:  # to rank those that are done would call a winner without its rivals
-        shown = rank_search(trials, objective)[: max(10, options.top)]
-        rows = [_search_row(trial, sweep, default) for trial in shown]
-        notes = under_way + failure_notes(replicates, options.seeds) + limit_notes(trials, objective, broken)
-        return replace(board, rows=rows, notes=notes, broken=broken)
-    rows = _ranked(full, replicates, sweep, test_scores)
+    options = sweep.leaderboard
+    board = Leaderboard(sweep.name, sweep.objective.metric, sweep.objective.goal, options.alpha, [], rope=options.rope)
+    replication = replication or plan_replication(sweep, trials)
+    scores, broken = _scores(sweep, replication, test_scores)
+    notes = failure_notes(replication) + limit_notes(trials, sweep.objective, broken)
+    under_way = progress_notes(sweep, replication, scores, broken)
+    if under_way or not scores:  # to rank those that are done would call a winner without its rivals
+        shown = rank_search(trials, sweep.objective)[: max(_FEWEST_SHOWN, options.top)]
+        rows = [_search_row(trial, sweep) for trial in shown]
+        return replace(board, rows=rows, notes=under_way + notes, broken=broken)
+    contest = compare_finalists(sweep, replication, scores, examples, test)
+    rows = mark_front(_ranked(sweep, replication, contest, scores, test_scores), sweep.objective)
     rest = [
-        replace(_search_row(f, sweep, default), failed=_count(replicates[f.number], State.FAILED))
-        for f in finalists
-        if f not in full
+        replace(_search_row(f, sweep), failed=_count(replication.runs[f.number], State.FAILED))
+        for f in replication.finalists
+        if f.number not in scores
     ]
     tied = [row for row in rows if row.tied]
-    winner = min(tied, key=lambda row: row.cost) if options.tie_break == "cost" else rows[0]
-    used = [trial for f in full for trial in replicates[f.number]]
-    varies = any(row.p_value is not None for row in rows)
-    return replace(
+    winner = _winner(rows, sweep)
+    used = [run for number in scores for run in replication.runs[number]]
+    board = replace(
         board,
         rows=rows + rest,
         winner=winner.trial,
         tied=[row.trial for row in tied],
-        replicates=options.seeds,
-        notes=claim_notes(sweep, used, varies)
-        + failure_notes(replicates, options.seeds)
-        + limit_notes(trials, objective, broken),
-        varies=varies,
+        replicates=contest.replicates.scores.shape[1],
+        notes=contest.notes + claim_notes(sweep, used, contest) + notes,
+        varies=contest.best_set is not None or len(rows) == 1,
         broken=broken,
+        test=contest.test,
+        test_words=WORDS.get(contest.test, ""),
+        statement=contest.best_set.statement if contest.best_set else "",
+        assumptions=contest.assumptions,
+        tie_break=_TIE_BREAKS.get(str(options.tie_break), f"by {' and '.join(options.tie_break)}"),
+        stopped=replication.stopped,
     )
+    return with_verdicts(board, sweep, trials, contest, scores, full_runs)
+
+
+def _scores(
+    sweep: Sweep, replication: Replication, test_scores: Mapping[int, float]
+) -> tuple[dict[int, dict[int, float]], dict[int, str]]:
+    """Scores of the finalists that can be ranked, by split, larger is better; and what the others break."""
+    scores, broken = {}, {}
+    for finalist in replication.finalists:
+        runs = [run for run in replication.runs[finalist.number] if run.state.over]
+        if not runs or not all(run.state is State.COMPLETE and run.reports for run in runs):
+            continue
+        why = broken_limits(runs, sweep.objective)
+        if why:
+            broken[finalist.number] = why
+            continue
+        if sweep.leaderboard.data == "test":
+            tested = {run.split: test_scores[run.number] for run in runs if run.number in test_scores}
+            scores[finalist.number] = {split: sweep.objective.score(value) for split, value in tested.items()}
+        else:
+            scores[finalist.number] = replicate_scores(runs, sweep)
+    return {number: own for number, own in scores.items() if own}, broken
 
 
 def _ranked(
-    full: list[Trial], replicates: Mapping[int, list[Trial]], sweep: Sweep, test_scores: Mapping[int, float]
+    sweep: Sweep,
+    replication: Replication,
+    contest: Contest,
+    scores: Mapping[int, Mapping[int, float]],
+    test_scores: Mapping[int, float],
 ) -> list[Row]:
-    objective, alpha = sweep.objective, sweep.leaderboard.alpha
-    costs = {f.number: float(np.mean([run.seconds for run in replicates[f.number]])) for f in full}
-    # Replicates are sorted by split, so that the values of two finalists are paired.
-    fresh = {
-        f.number: np.array([run.value(objective.metric) for run in replicates[f.number]], dtype=float) for f in full
-    }
-
-    def key(finalist: Trial) -> tuple[float, float, int]:
-        rounded = float(f"{mean(fresh[finalist.number]):.12g}")  # equal up to rounding is equal
-        return -objective.score(rounded), costs[finalist.number], finalist.number
-
-    ordered = sorted(full, key=key)
-    scores = objective.sign * np.array([fresh[f.number] for f in ordered])  # (k, r), larger is better
-    varies = vary(scores)
-    best = mean(fresh[ordered[0].number])
+    """Rows of the finalists that were compared, best first; those that a race dropped come last."""
+    sign, level = sweep.objective.sign, 1 - sweep.leaderboard.alpha
+    finalists = {finalist.number: finalist for finalist in replication.finalists}
     rows = []
-    for rank, (finalist, p_value) in enumerate(zip(ordered, worse_than_best(scores), strict=True), start=1):
-        values, runs = fresh[finalist.number], replicates[finalist.number]
+    for index, number in enumerate(contest.numbers):
+        runs = [run for run in replication.runs[number] if run.split in scores[number]]
+        values = {run.split: sign * scores[number][run.split] for run in runs}
         tested = np.array([test_scores[run.number] for run in runs if run.number in test_scores], dtype=float)
-        interval = _interval(values, 1 - alpha)
-        row = _search_row(finalist, sweep, sweep.parameters.default())
+        interval = _interval(np.array(list(values.values())), level)
+        row = _search_row(finalists[number], sweep)
         rows.append(
             replace(
                 row,
-                rank=rank,
                 fresh=interval,
-                difference=max(0.0, objective.sign * (best - interval.mean)),
-                p_value=float(p_value) if varies else None,
-                tied=bool(p_value > alpha),
+                tied=number in contest.tied,
                 # A trial stopped early was scored at a lower fidelity: that is no optimism.
-                optimism=objective.sign * (row.search_score - interval.mean)
-                if finalist.state is State.COMPLETE
+                optimism=sign * (row.search_score - interval.mean)
+                if finalists[number].state is State.COMPLETE and sweep.leaderboard.data == "validation"
                 else None,
-                cost=costs[finalist.number],
-                test=_interval(tested, 1 - alpha) if len(tested) else None,
+                cost=float(np.mean([run.seconds for run in runs])),
+                test=_interval(tested, level) if len(tested) else None,
+                values=values,
+                left_after=contest.left.get(number),
+                others=_others(sweep, runs, level),
+                **pair_numbers(contest, index, sweep.leaderboard.rope),
             )
         )
-    return rows
+    ordered = sorted(rows, key=lambda row: _place(row, sweep))
+    return [replace(row, rank=rank) for rank, row in enumerate(ordered, start=1)]
 
 
-def _search_row(trial: Trial, sweep: Sweep, default: Config) -> Row:
+def _place(row: Row, sweep: Sweep) -> tuple[float, float, float, int]:
+    value = row.shrunk if sweep.leaderboard.replicate == "top_two" and row.shrunk is not None else _mean(row)
+    rounded = float(f"{value:.12g}")  # equal up to rounding is equal
+    return -(row.left_after or math.inf), -sweep.objective.score(rounded), row.cost, row.trial
+
+
+def _mean(row: Row) -> float:
+    return row.fresh.mean if row.fresh else math.nan
+
+
+def _winner(rows: Sequence[Row], sweep: Sweep) -> Row:
+    """Of those that are as good as the best, the one that ``tie_break`` prefers."""
+    choice = sweep.leaderboard.tie_break
+    candidates = [row for row in rows if row.tied or row.in_rope]
+    if choice == "cost":
+        return min(candidates, key=lambda row: row.cost)
+    if choice == "mean":
+        return next(row for row in rows if row.tied)
+    goals = {objective.metric: objective.goal for objective in sweep.objectives}
+
+    def key(row: Row) -> list[float]:
+        means = [row.others[metric].mean if metric in row.others else math.nan for metric in choice]
+        signs = [-1 if goals.get(metric) == "maximize" else 1 for metric in choice]
+        # Means that agree to two digits are equal, so that the next metric decides.
+        return [
+            sign * float(f"{m:.2g}") if math.isfinite(m) else math.inf for sign, m in zip(signs, means, strict=True)
+        ]
+
+    return min(candidates, key=lambda row: [*key(row), row.rank or math.inf])
+
+
+def _others(sweep: Sweep, runs: Sequence[Trial], level: float) -> dict[str, Interval]:
+    """Means of the metrics that break ties, and of the other objectives."""
+    choice = sweep.leaderboard.tie_break
+    names = [objective.metric for objective in sweep.objectives[1:]]
+    names += [name for name in choice if name not in names] if isinstance(choice, list) else []
+    values = {name: [run.metrics[name] for run in runs if _is_number(run.metrics.get(name))] for name in names}
+    return {name: _interval(np.array(own, dtype=float), level) for name, own in values.items() if own}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _search_row(trial: Trial, sweep: Sweep) -> Row:
     value = trial.value(sweep.objective.metric)
+    default, *rivals = sweep.given
     return Row(
         rank=None,
         trial=trial.number,
         config=trial.config,
         default=trial.config == default,
+        rival=trial.config in rivals,
         search_score=math.nan if value is None else value,
         cost=trial.seconds,
     )
-
-
-def _replicates_of(finalist: Trial, trials: Sequence[Trial]) -> list[Trial]:
-    runs = [t for t in trials if t.phase is Phase.REPLICATE and t.parent == finalist.number]
-    return sorted(runs, key=lambda trial: trial.split)
 
 
 def _count(replicates: Sequence[Trial], state: State) -> int:

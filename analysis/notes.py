@@ -3,55 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from ..search import State, Sweep, Trial
 from ..spaces import Objective
 from .finalists import scored_search
+from .replication import Replication
+
+if TYPE_CHECKING:
+    from .contest import Contest
 
 
-def claim_notes(sweep: Sweep, used: Sequence[Trial], varies: bool) -> list[str]:
-    """What the intervals and p-values rest on; ``used`` are the replicates behind them, which vary or not."""
+def claim_notes(sweep: Sweep, used: Sequence[Trial], contest: Contest) -> list[str]:
+    """What the intervals and p-values rest on; ``used`` are the replicates behind them."""
     notes = [
         "intervals and p-values come from fresh replicates alone; "
         "the search score is shown only as optimism (search score minus fresh mean)"
     ]
-    if not varies:
+    if contest.best_set is None and len(contest.numbers) > 1:
         notes.append("all replicates of a config have the same score: nothing is random here, so nothing can be tested")
-    elif all(trial.resplit for trial in used):
+    elif sweep.leaderboard.data == "test":
+        notes.append(
+            "finalists were compared on the sealed test part (leaderboard.data: test): its scores have chosen the "
+            "winner, and are no fresh score of it any more"
+        )
+    elif all(trial.resplit for trial in used) and not contest.corrected:
         notes.append(
             "replicates split one data set again and again: their training rows overlap, which makes p-values and "
             "intervals somewhat too small"
         )
-    else:
+    elif not all(trial.resplit for trial in used) and contest.replicates.examples is None:
         notes.append(
             "the training function does not use trial.split or trial.split_id: all replicates were validated on the "
-            "same data, so intervals hold seed noise only"
+            "same data, so intervals hold seed noise only; with predictions kept (trial.save_predictions) the noise "
+            "of the examples can be part of them"
         )
+    return notes + _test_part_notes(sweep, used)
+
+
+def _test_part_notes(sweep: Sweep, used: Sequence[Trial]) -> list[str]:
     if not all(trial.testable for trial in used):
-        notes.append(
+        return [
             "no score on a sealed test part: it needs trial.split(inputs, targets) and a function given to "
             "trial.save_predictions"
-        )
-    elif sweep.objective.known_scorer is not None:
-        notes.append(
+        ]
+    if sweep.objective.known_scorer is not None:
+        return [
             "the intervals of the sealed test are over models; all are scored on the same test examples, whose own "
             "noise they do not hold"
-        )
-    else:
-        notes.append(
-            f"no score on the sealed test part: {sweep.objective.metric!r} is not known as a metric of predictions; "
-            "name one with `scorer` in objectives"
-        )
-    return notes
+        ]
+    return [
+        f"no score on the sealed test part: {sweep.objective.metric!r} is not known as a metric of predictions; "
+        "name one with `scorer` in objectives"
+    ]
 
 
-def failure_notes(replicates: Mapping[int, list[Trial]], seeds: int) -> list[str]:
+def failure_notes(replication: Replication) -> list[str]:
     """Finalists that are not ranked, and why."""
     notes = []
-    for number, runs in replicates.items():
+    for number, runs in replication.runs.items():
         reasons = [run.reason for run in runs if run.state is State.FAILED]
         if reasons:
-            notes.append(f"trial {number} is not ranked: {len(reasons)} of {seeds} replicates failed ({reasons[0]})")
+            failed = f"{len(reasons)} of {len(runs)} replicates failed"
+            notes.append(f"trial {number} is not ranked: {failed} ({reasons[0]})")
     return notes
 
 
@@ -63,9 +77,21 @@ def limit_notes(trials: Sequence[Trial], objective: Objective, broken: Mapping[i
     return notes + [f"trial {number} is not ranked: its replicates break {why}" for number, why in broken.items()]
 
 
-def progress_notes(replicates: Mapping[int, list[Trial]], seeds: int) -> list[str]:
+def progress_notes(
+    sweep: Sweep, replication: Replication, scores: Mapping[int, Mapping[int, float]], broken: Mapping[int, str]
+) -> list[str]:
     """How far the replication is, once it has begun."""
-    over = sum(run.state.over for runs in replicates.values() for run in runs)
-    if not any(replicates.values()) or over == seeds * len(replicates):
+    if not any(replication.runs.values()):
         return []
-    return [f"replication is under way: {over} of {seeds * len(replicates)} runs are over; ranks follow when all are"]
+    if replication.wanted:
+        of = "up to " if sweep.leaderboard.replicate != "top_k" else ""
+        return [
+            f"replication is under way: {replication.spent} of {of}{replication.budget} runs are over; "
+            "ranks follow when all are"
+        ]
+    if sweep.leaderboard.data == "test":
+        ranked = [f.number for f in replication.finalists if f.number not in broken]
+        complete = [run for number in ranked for run in replication.runs[number] if run.state is State.COMPLETE]
+        if sum(map(len, scores.values())) < len(complete):
+            return ["finalists are compared on the sealed test part, which has not been predicted by all models yet"]
+    return []

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
+import math
 from collections import Counter
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..search import Artifact, Ledger, Phase, State, SweepRecord, Trial
-from ..spaces import AssayError, NoResultError, UsageError, did_you_mean, one_of
-from .ensemble import EnsembleReport, blend, select_ensemble
+from ..search import Ledger, Phase, State, SweepRecord, Trial
+from ..spaces import NoResultError, UsageError, did_you_mean, one_of
+from .contenders import find_contenders
+from .ensembles import AUTO, EnsembleReport
+from .ensembles.recorded import recorded_ensemble
+from .example_scores import ExampleScores
 from .finalists import rank_search, scored_search
 from .leaderboard import Leaderboard, build_leaderboard
-from .scorers import Array, Floats, Scorer, default_scorer, fits, get_scorer
+from .predictions import Part, PredictionStore
+from .replication import Replication, plan_replication
+from .scorers import Array, Floats, fits, get_scorer, kind_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from .comparison import Comparison
+    from .diagnostics import Diagnosis
+    from .explain.ablation_report import AblationReport
+    from .explain.importance import ImportanceReport
+    from .explain.partial_dependence import PartialDependence
     from .export import ExportBundle
-
-_FEWEST_EXAMPLES = 20
-_FEWEST_OF_A_CLASS = 5
+    from .front import Front
+    from .model_comparison import ModelComparison
+    from .page.report import ShownReport
+    from .pairwise import Pairwise
+    from .plots import Plotter
 
 
 class Results:
@@ -57,13 +65,62 @@ class Results:
         """All trials of all phases, by number."""
         return self.ledger.trials(self.record)
 
+    @cached_property
+    def counts(self) -> dict[tuple[Phase, State], int]:
+        """How many trials there are of each phase and state; none of them is read for it."""
+        return self.ledger.counts(self.record)
+
     def phase(self, phase: Phase) -> list[Trial]:
         """The trials of one phase."""
         return [trial for trial in self.trials if trial.phase is phase]
 
-    def leaderboard(self) -> Leaderboard:
-        """Replicated finalists with intervals, adjusted p-values and the set tied for best."""
-        return self._leaderboard
+    def leaderboard(self, test: str | None = None, rope: float | None = None) -> Leaderboard:
+        """Replicated finalists with intervals, adjusted p-values and the set tied for best.
+
+        Args:
+            test: a key of :data:`assay.analysis.inference.TESTS` or ``"auto"``, instead of the sweep's.
+            rope: region of practical equivalence, instead of the sweep's.
+
+        Raises:
+            UsageError: when there is no such test, or it cannot decide on these replicates.
+        """
+        return self._leaderboard if test is None and rope is None else self._board(test, rope)
+
+    def front(self) -> Front:
+        """The front of several objectives, with its knee and its hypervolume; see :func:`.build_front.front_of`."""
+        return self._front
+
+    def compare(
+        self, first: int | None, second: int | None, *, test: str = "auto", rope: float | None = None
+    ) -> Comparison:
+        """Two configs by their replicates, named by the trials that proposed them; None is the winner.
+
+        See :func:`assay.analysis.comparison.compare`, also for configs of two sweeps.
+        """
+        from .comparison import compare
+
+        return compare(self, first, self, second, test, rope)
+
+    def compare_models(self, first: int, second: int, part: Part = "validation") -> ModelComparison:
+        """Two fitted models on the same examples; see :func:`assay.analysis.model_comparison.compare_models`."""
+        from .model_comparison import compare_models
+
+        return compare_models(self, first, second, part)
+
+    def compare_all(self) -> Pairwise:
+        """Every two finalists; see :func:`assay.analysis.pairwise.compare_all`."""
+        from .pairwise import compare_all
+
+        return compare_all(self)
+
+    def replication(self) -> Replication:
+        """The finalists with their replicates, and what is to be run next."""
+        return self._replication
+
+    @property
+    def replicates(self) -> list[Trial]:
+        """The replicates of the finalists."""
+        return [run for runs in self._replication.runs.values() for run in runs]
 
     @property
     def best_config(self) -> dict[str, Any]:
@@ -83,13 +140,13 @@ class Results:
         """
         self.require_a_score()
         winner = self._leaderboard.winner
-        ranked = rank_search(self.trials, self.sweep.objective)
+        ranked = rank_search(self._contenders[0], self.sweep.objective)
         return next((trial for trial in ranked if trial.number == winner), ranked[0])
 
     @property
     def scored(self) -> bool:
         """Whether some trial of the search has a score and is within the limits."""
-        return bool(rank_search(self.trials, self.sweep.objective))
+        return bool(rank_search(self._contenders[0], self.sweep.objective))
 
     def require_a_score(self) -> None:
         """Nothing, when some trial has a score and is within the limits.
@@ -115,14 +172,32 @@ class Results:
         limits = " and ".join(map(str, objective.limits))
         return f"has no trial within the limits {limits}; the nearest is trial {nearest.number} with {values}"
 
-    def ensemble(self) -> EnsembleReport | None:
-        """Greedy ensemble of the search's models; None when :attr:`ensemble_note` tells why not."""
-        return self._ensemble[0]
+    def ensemble(self, method: str = AUTO) -> EnsembleReport | None:
+        """Ensemble of the search's models; None when :attr:`ensemble_note` tells why not.
+
+        See :func:`assay.analysis.ensembles.recorded.recorded_ensemble`.
+        """
+        return self.ensemble_or_why(method)[0]
 
     @property
     def ensemble_note(self) -> str:
         """Why there is no ensemble; empty when there is one."""
-        return self._ensemble[1]
+        return self.ensemble_or_why()[1]
+
+    def ensemble_or_why(self, method: str = AUTO) -> tuple[EnsembleReport | None, str]:
+        """Ensemble by one of the methods, or why there is none; worked out once."""
+        if method not in self._ensembles:
+            self._ensembles[method] = recorded_ensemble(self, method)
+        return self._ensembles[method]
+
+    def diagnose(self, trial: int | None = None, part: str = "validation") -> Diagnosis:
+        """What a trial's model (default: the winner's) gets wrong, on the ``"validation"`` or sealed ``"test"`` part.
+
+        See :func:`assay.analysis.diagnostics.diagnose.diagnose`.
+        """
+        from .diagnostics import diagnose
+
+        return diagnose(self, trial, part)
 
     def to_frame(self, level: str = "trials") -> pd.DataFrame:
         """Tables for pandas.
@@ -141,14 +216,50 @@ class Results:
             raise UsageError(f"to_frame: level must be {one_of(frames)}, got {level!r}{did_you_mean(level, frames)}")
         return frames[level]()
 
+    @property
+    def plot(self) -> Plotter:
+        """Figures, as in ``results.plot.forest(ax=ax)``; ``dir(results.plot)`` lists them."""
+        from .plots import Plotter
+
+        return Plotter(self)
+
     def report(self, path: str | Path | None = None) -> Path:
         """Write the HTML report, one file that needs nothing else; by default into the sweep's folder."""
-        from .report import write_report
+        from .page.report import write_report
 
         return write_report(self, Path(path) if path else self.folder / "report.html")
 
+    def show(self, height: int = 800) -> ShownReport:
+        """The report inside a notebook, in a frame of so many pixels; nothing is written."""
+        from .page.report import ShownReport, render_report
+
+        return ShownReport(render_report(self), height)
+
+    def importance(self, method: str = "fanova", *, metric: str | None = None, seed: int = 0) -> ImportanceReport:
+        """Which parameters matter; see :func:`assay.analysis.explain.importance.importance`."""
+        from .explain.importance import importance
+
+        return importance(self, method, metric=metric, seed=seed)
+
+    def partial_dependence(self, *parameters: str, metric: str | None = None, seed: int = 0) -> PartialDependence:
+        """How the score depends on one parameter or two; see :mod:`assay.analysis.explain.partial_dependence`."""
+        from .explain.partial_dependence import partial_dependence
+
+        return partial_dependence(self, *parameters, metric=metric, seed=seed)
+
+    def ablation(self, verified: Results | None = None, *, seed: int = 0) -> AblationReport:
+        """What each change from the default config to the best brings; see :mod:`assay.analysis.explain.ablation`."""
+        from .explain.ablation import ablation
+
+        return ablation(self, verified, seed=seed)
+
     def export(
-        self, path: str | Path | None = None, formats: tuple[str, ...] | None = None, trial: int | None = None
+        self,
+        path: str | Path | None = None,
+        formats: tuple[str, ...] | None = None,
+        trial: int | None = None,
+        *,
+        or_best: bool = False,
     ) -> ExportBundle:
         """Write the winner's config (or a trial's) for production, by default as the sweep's ``export`` section says.
 
@@ -156,11 +267,52 @@ class Results:
         """
         from .export import export_config
 
-        return export_config(self, None if path is None else Path(path), formats, trial)
+        return export_config(self, None if path is None else Path(path), formats, trial, or_best=or_best)
+
+    def mirror(self, kind: str = "optuna") -> Path:
+        """Write the search's trials for another tool: ``"optuna"``, ``"tensorboard"`` or ``"csv"``.
+
+        See :func:`assay.analysis.mirrors.making.make_mirror`.
+        """
+        from .mirrors.making import make_mirror
+
+        return make_mirror(self, kind)
+
+    @cached_property
+    def _replication(self) -> Replication:
+        return plan_replication(self.sweep, self._contenders[0])
+
+    @cached_property
+    def _contenders(self) -> tuple[list[Trial], int | None]:
+        """What the leaderboard is made of: all trials, or where there are very many, those that it can show."""
+        found = None if "trials" in vars(self) else find_contenders(self.ledger, self.record)
+        return (self.trials, None) if found is None else (found.trials, found.full_runs)
+
+    @cached_property
+    def _front(self) -> Front:
+        from .build_front import front_of
+
+        return front_of(self)
 
     @cached_property
     def _leaderboard(self) -> Leaderboard:
-        return build_leaderboard(self.sweep, self.trials, self.test_scores)
+        return self._board()
+
+    def _board(self, test: str | None = None, rope: float | None = None) -> Leaderboard:
+        if rope is not None and not 0 < rope < math.inf:
+            raise UsageError(f"rope must be a difference of the metric above 0, got {rope!r}")
+        changes = {} if rope is None else {"rope": rope}
+        options = self.sweep.leaderboard.model_copy(update=changes)
+        trials, full_runs = self._contenders
+        return build_leaderboard(
+            self.sweep.model_copy(update={"leaderboard": options}),
+            trials,
+            self.test_scores,
+            ExampleScores(self.sweep, self.predictions),
+            replication=self._replication,
+            test=test,
+            full_runs=full_runs,
+        )
 
     @cached_property
     def test_scores(self) -> dict[int, float]:
@@ -168,78 +320,26 @@ class Results:
         name = self.sweep.objective.known_scorer
         scores = {}
         for model, (values, targets) in self._test_predictions.items():
-            if name is not None and fits(name, values):
+            if name is not None and fits(name, values, kind_of(targets)):
                 scores[model] = get_scorer(name).compute(values, targets)
         return scores
 
     @cached_property
+    def predictions(self) -> PredictionStore:
+        """What the trials predicted for validation and sealed test examples."""
+        return PredictionStore(self.ledger, self.record)
+
+    @cached_property
     def _test_predictions(self) -> dict[int, tuple[Floats, Array]]:
-        parents = {trial.number: trial.parent for trial in self.phase(Phase.TEST)}
         found = {}
-        for artifact in self.ledger.artifacts(self.record, "test"):
-            parent = parents.get(artifact.trial)
-            if parent is not None:
-                found[parent] = self._read(artifact)
+        for model in self.predictions.numbers("test"):
+            predicted = self.predictions.read([model], "test")
+            found[model] = predicted.of(model), predicted.targets
         return found
 
     @cached_property
-    def _ensemble(self) -> tuple[EnsembleReport | None, str]:
-        models, targets, why_not = self._models()
-        if why_not or targets is None:
-            return None, why_not
-        report = select_ensemble(models, targets, self._scorer(next(iter(models.values()))), self.sweep.seed)
-        return replace(report, test_score=self._ensemble_test_score(report)), ""
-
-    def _models(self) -> tuple[dict[int, Floats], Array | None, str]:
-        """Validation predictions of fully trained search trials within the limits, all for the same examples."""
-        ranked = rank_search(self.trials, self.sweep.objective)
-        usable = {trial.number for trial in ranked if trial.state is State.COMPLETE}
-        stored = [
-            (*self._read(a), a.trial) for a in self.ledger.artifacts(self.record, "validation") if a.trial in usable
-        ]
-        if not stored:
-            return {}, None, "no ensemble: the training function keeps no predictions (trial.save_predictions)"
-        targets = stored[0][1]
-        models = {n: v for v, t, n in stored if np.array_equal(t, targets) and v.shape == stored[0][0].shape}
-        if len(models) < 2:
-            return {}, None, "no ensemble: it needs two fully trained models with predictions for the same examples"
-        first = next(iter(models.values()))
-        rarest = np.bincount(targets, minlength=first.shape[1]).min() if first.ndim == 2 else _FEWEST_OF_A_CLASS
-        if len(targets) < _FEWEST_EXAMPLES or rarest < _FEWEST_OF_A_CLASS:
-            return (
-                {},
-                None,
-                (
-                    f"no ensemble: choosing members honestly needs {_FEWEST_EXAMPLES} validation examples and "
-                    f"{_FEWEST_OF_A_CLASS} of each class"
-                ),
-            )
-        return models, targets, ""
-
-    def _scorer(self, values: Floats) -> Scorer:
-        name = self.sweep.objective.known_scorer
-        return get_scorer(name) if name is not None and fits(name, values) else default_scorer(values)
-
-    def _ensemble_test_score(self, report: EnsembleReport) -> float | None:
-        if not set(report.weights) <= set(self._test_predictions):
-            return None
-        members = {number: self._test_predictions[number] for number in report.weights}
-        values, targets = next(iter(members.values()))
-        if not all(v.shape == values.shape and np.array_equal(t, targets) for v, t in members.values()):
-            return None
-        blended = blend({number: v for number, (v, _) in members.items()}, report.weights)
-        return get_scorer(report.metric).compute(blended, targets)
-
-    def _read(self, artifact: Artifact) -> tuple[Floats, Array]:
-        path = self.ledger.store / artifact.path
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise AssayError(f"{path} cannot be read: {error.strerror}; restore the file or the store") from error
-        if hashlib.sha256(content).hexdigest() != artifact.sha256:
-            raise AssayError(f"{path} is not as it was written (another SHA-256): restore the file or the store")
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            return file["values"], file["targets"]
+    def _ensembles(self) -> dict[str, tuple[EnsembleReport | None, str]]:
+        return {}
 
 
 def load(name: str = "@last", store: str | Path | None = None) -> Results:

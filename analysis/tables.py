@@ -15,19 +15,23 @@ _REPORT_COLUMNS = ["trial", "phase", "step", "elapsed"]
 
 
 def trials_frame(trials: Sequence[Trial], sweep: Sweep, test_scores: Mapping[int, float] | None = None) -> pd.DataFrame:
-    """One row per trial; inactive parameters are missing values.
+    """One row per trial, with the value of each objective; inactive parameters are missing values.
 
     Args:
         test_scores: score on the sealed test part by the trial whose model it is: the value of test trials.
     """
     tested = test_scores or {}
     metric = _column(sweep.objective.metric, _TRIAL_COLUMNS)
+    others = {one.metric: _column(one.metric, _TRIAL_COLUMNS) for one in sweep.objective.others}
     rows = [
         {
             "trial": trial.number,
             "phase": trial.phase.value,
             "state": trial.state.value,
             metric: tested.get(trial.parent or 0) if trial.phase is Phase.TEST else trial.value(sweep.objective.metric),
+        }
+        | {one: trial.value(name) for name, one in others.items()}
+        | {
             "steps": trial.last_step,
             "seconds": trial.seconds,
             "seed": trial.seed,
@@ -39,9 +43,9 @@ def trials_frame(trials: Sequence[Trial], sweep: Sweep, test_scores: Mapping[int
         | {f"param.{name}": trial.config.get(name) for name in sweep.parameters}
         for trial in trials
     ]
-    columns = [*_TRIAL_COLUMNS[:3], metric, *_TRIAL_COLUMNS[3:]]
+    columns = [*_TRIAL_COLUMNS[:3], metric, *others.values(), *_TRIAL_COLUMNS[3:]]
     frame = pd.DataFrame(rows, columns=columns + [f"param.{name}" for name in sweep.parameters])
-    return frame.astype({"parent": "Int64", metric: "float64"})
+    return frame.astype({"parent": "Int64", metric: "float64"} | dict.fromkeys(others.values(), "float64"))
 
 
 def reports_frame(trials: Sequence[Trial]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .ensemble import EnsembleReport
+from .ensembles.report import EnsembleReport
 from .leaderboard import Interval, Leaderboard, Row
 
 _LOSS = {"rmse": "squared error", "mse": "squared error", "mae": "absolute error", "log_loss": "log loss"}
@@ -39,6 +39,45 @@ def p_value(row: Row) -> str:
         return "<0.001"
     near = round(row.p_value, 3) == 0.05  # shown as equal to the usual level, it would not tell on which side it is
     return f"{row.p_value:.{5 if near else 3}f}"
+
+
+def chance(value: float | None) -> str:
+    """``0.87``, ``>0.99``; a dash for what is not known."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return ">0.99" if value > 0.99 else "<0.01" if value < 0.01 else f"{value:.2f}"
+
+
+def difference(row: Row) -> str:
+    """How much worse than the best the mean is, ``0.0050``; with the simultaneous interval where the test gives one."""
+    if row.difference is None or not math.isfinite(row.difference):
+        return "–"
+    if row.difference_interval is None:
+        return number(row.difference)
+    low, high = row.difference_interval
+    return f"{number(row.difference)} [{signed(low)}, {signed(high)}]"
+
+
+def claim_lines(board: Leaderboard) -> list[str]:
+    """What follows from the table for who hands the winner over: the score to expect, and what would decide more."""
+    lines = []
+    if board.reported is not None:
+        shown = board.reported
+        level = f"{100 * (1 - board.alpha):g} %"
+        lines.append(
+            f"expect {board.metric} {number(shown.mean)} of trial {board.winner} "
+            f"({level}: {number(shown.low)} to {number(shown.high)}; freed of the flattery of having been chosen)"
+        )
+    if board.p_best_among_finalists is not None and board.expected_regret is not None:
+        lines.append(
+            f"P(the best of the {board.full_runs} configs trained in full is a finalist) = "
+            f"{chance(board.p_best_among_finalists)}; expected regret {number(board.expected_regret)} (empirical Bayes)"
+        )
+    if board.stopped:
+        lines.append(f"replication ended early: {board.stopped}")
+    lines += [f"why this test: {one.text.split(': ', 1)[-1]}" for one in board.assumptions if one.name == "test"]
+    lines += [f"does not hold: {one.name}: {one.text}" for one in board.assumptions if one.holds is False]
+    return lines + board.ask_for
 
 
 def seconds(value: float) -> str:
@@ -80,6 +119,15 @@ def test_lines(board: Leaderboard, ensemble: EnsembleReport | None) -> list[str]
             lines.append(f"trial {row.trial} ({role}): {interval(row.test)} over {row.test.count} models")
     if ensemble is not None and ensemble.test_score is not None and len(ensemble.weights) > 1:
         lines.append(f"ensemble of {len(ensemble.weights)}: {number(ensemble.test_score)} ({ensemble.metric})")
+        if ensemble.single_test_score is not None and ensemble.test_gain is not None:
+            low, high = ensemble.test_gain.interval
+            alone = f"trial {ensemble.single} (best single model of the search)"
+            if ensemble.scored_on == "test":
+                alone = "one of its members, on average"
+            lines.append(
+                f"{alone}: {number(ensemble.single_test_score)}; "
+                f"gain of the ensemble over it {signed(ensemble.test_gain.mean)} [{signed(low)}, {signed(high)}]"
+            )
     return lines
 
 
@@ -88,14 +136,18 @@ def ensemble_lines(ensemble: EnsembleReport) -> list[str]:
     if len(ensemble.weights) == 1:
         return [f"no mixture of the {ensemble.candidates} candidates beats trial {next(iter(ensemble.weights))} alone"]
     shares = sorted(ensemble.weights.items(), key=lambda item: -item[1])
+    whose, how = "best single model chosen the same way", "cross-fitted"
+    if ensemble.scored_on == "test":
+        whose, how = "the members alone, on average", "on the sealed test part"
     lines = [
         "members: " + ", ".join(f"{100 * share:.0f} % trial {trial}" for trial, share in shares),
-        f"{ensemble.metric}, cross-fitted: {number(ensemble.score)}; best single model chosen the same way: "
+        f"{ensemble.metric}, {how}: {number(ensemble.score)} ({ensemble.method}); {whose}: "
         f"{number(ensemble.single_score)}",
     ]
     if ensemble.gain_interval is not None:
         low, high = ensemble.gain_interval
         verdict = "" if low > 0 else " (worse)" if high < 0 else " (not distinguishable from zero)"
         unit = _LOSS.get(ensemble.metric, ensemble.metric)
-        lines.append(f"gain per example ({unit}): {signed(ensemble.gain)} [{signed(low)}, {signed(high)}]{verdict}")
-    return lines
+        per = " per example" if ensemble.per_example else ""
+        lines.append(f"gain{per} ({unit}): {signed(ensemble.gain)} [{signed(low)}, {signed(high)}]{verdict}")
+    return lines if ensemble.accepted else [*lines, f"refused: {ensemble.verdict}"]

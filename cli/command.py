@@ -13,9 +13,18 @@ import typer
 from .. import __version__
 from ..spaces.errors import AssayError
 from . import reading, running
+from .comparing import compare, power
+from .diagnosing import diagnose
+from .ensembling import ensemble
+from .explaining import ablation, explain, importance
 from .exporting import export
+from .fronting import front
+from .mirroring import dashboard, mirror
+from .plotting import plot
 from .printing import note
+from .replicating import replicate
 from .schema import schema
+from .serving import report, ui
 from .starting import init
 from .translating import space
 
@@ -48,6 +57,7 @@ _RUNNING = (
     init,
     running.run,
     running.resume,
+    replicate,
     running.stop,
     running.pause,
     running.cancel,
@@ -57,11 +67,23 @@ _RUNNING = (
 _READING = (
     reading.list_sweeps,
     reading.leaderboard,
+    compare,
+    power,
+    front,
+    ensemble,
+    importance,
+    ablation,
+    explain,
     reading.show,
-    reading.report,
+    diagnose,
+    report,
+    ui,
+    plot,
     export,
     reading.replay,
     reading.import_sweep,
+    mirror,
+    dashboard,
     schema,
     space,
 )

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from .printing import print_table
 
 if TYPE_CHECKING:
-    from ..analysis.inference.power import Resolution
     from ..cluster.preview import Preview, Rung, SpaceSize
     from ..search import Sweep
 
@@ -40,7 +39,8 @@ def _lines(sweep: Sweep, preview: Preview) -> Iterator[tuple[str, str]]:
     if preview.rungs:
         yield "rungs", _rungs(preview)
     runs = preview.runs
-    replicates = f"{runs.replicates} replicates ({runs.finalists} finalists, {runs.seeds} seeds each)"
+    shared = f"{runs.seeds} seeds each" if runs.method == "top_k" else f"shared out by {runs.method}"
+    replicates = f"{runs.replicates} replicates ({runs.finalists} finalists, {shared})"
     search = "the search's" if runs.search is None else f"{runs.search:,} of the search"
     yield "runs", f"at most {search}, {replicates}, {runs.tests} tests on the sealed part"
     if runs.replicate_units is not None:
@@ -48,7 +48,9 @@ def _lines(sweep: Sweep, preview: Preview) -> Iterator[tuple[str, str]]:
     yield "search ends", " or ".join(preview.search_ends)
     for limit in preview.limits:
         yield "limit", limit
-    yield "decides", _decides(preview.decides, preview.runs.finalists)
+    for line in preview.front:
+        yield "front", line
+    yield "decides", _decides(preview)
     shortfall = _shortfall(sweep, preview)
     if shortfall:
         yield "note", shortfall
@@ -94,11 +96,14 @@ def _training(preview: Preview) -> str:
     )
 
 
-def _decides(found: Resolution | None, finalists: int) -> str:
-    if finalists < 2:
+def _decides(preview: Preview) -> str:
+    found, runs = preview.decides, preview.runs
+    if runs.finalists < 2:
         return "nothing: with one finalist there is nothing to compare"
+    if found is None and runs.method != "top_k":
+        return f"as the replicates come in: {runs.method} gives more to those that are hard to tell apart"
     if found is None:
-        return "what its region of practical equivalence lets it"
+        return "what the test lets it: `assay power` tells how many seeds a difference takes"
     return (
         f"a finalist that is worse by {_deviations(found.difference)} standard deviations of the paired differences is "
         f"told apart in {100 * found.power:g} % of cases; with {found.more_seeds} seeds {_deviations(found.finer)}"

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from ..analysis import ExportBundle, Results
+    from ..analysis import ExportBundle, Leaderboard, Results
     from ..search import Trial
+
+
+_WIDE = 150
 
 
 def note(text: str) -> None:
@@ -53,7 +56,7 @@ def finish(results: Results) -> None:
     words = as_words(results.record.name, results.ledger.place)
     note(f"\nreport: {near(results.folder / 'report.html')}")
     if results.sweep.export.to is not None:
-        bundle = results.export()
+        bundle = results.export(or_best=True)
         files = ", ".join(str(file.relative_to(bundle.folder)) for file in bundle.files)
         note(f"export: {near(bundle.folder)} ({files})")
         tell_of_bundle(bundle)
@@ -69,12 +72,14 @@ def tell_of_bundle(bundle: ExportBundle) -> None:
         note(f"trial {bundle.trial}; next: {command}")
 
 
-def print_leaderboard(results: Results) -> None:
+def print_leaderboard(results: Results, board: Leaderboard | None = None) -> None:
+    """The sweep's leaderboard, or the given one, with all that belongs to it."""
     from ..analysis.terminal import config_table, leaderboard_table, summary_lines
 
-    print_table(leaderboard_table(results.leaderboard()))
-    print_table(config_table(results.leaderboard()))
-    print("\n".join(summary_lines(results)))
+    board = board or results.leaderboard()
+    print_table(leaderboard_table(board, wide=console().width >= _WIDE))
+    print_table(config_table(board))
+    print("\n".join(summary_lines(results, board)))
 
 
 def state_of(results: Results) -> str:
@@ -84,12 +89,13 @@ def state_of(results: Results) -> str:
 
 
 def sweep_dict(results: Results, best: float | None) -> dict[str, Any]:
-    facts = {"name": results.record.name, "state": state_of(results), "trials": len(results.trials)}
+    facts = {"name": results.record.name, "state": state_of(results), "trials": sum(results.counts.values())}
     return facts | {"best": best, "created": results.record.created}
 
 
 def trial_dict(trial: Trial) -> dict[str, Any]:
-    plain = ("phase", "state", "seed", "split", "parent", "attempts", "reason", "seconds")
+    known = ("phase", "state", "seed", "split", "parent", "attempts", "reason", "seconds")
+    plain = (*known, "train_rows", "validation_rows")
     return {
         "trial": trial.number,
         **{name: getattr(trial, name) for name in plain},

@@ -38,19 +38,34 @@ def list_sweeps(store: Store = None, as_json: AsJson = False) -> None:
     print_json({"sweeps": [sweep_dict(results, best_value(results)) for results in found]})
 
 
-def leaderboard(name: Name, store: Store = None, as_json: AsJson = False) -> None:
+def leaderboard(
+    name: Name,
+    test: Annotated[
+        str | None,
+        typer.Option(
+            "--test",
+            metavar="auto|mcb|paired_t|nadeau_bengio|mrmc|sign_flip|bayes_signed_rank",
+            help="Who is tied for best, by another test than the sweep's.",
+            show_default=False,
+        ),
+    ] = None,
+    rope: Annotated[
+        float | None, typer.Option("--rope", help="A difference too small to matter.", show_default=False)
+    ] = None,
+    store: Store = None,
+    as_json: AsJson = False,
+) -> None:
     """Who is best, and who is statistically tied with the best."""
-    from dataclasses import asdict
-
     results = results_of(name, store)
-    if not results.leaderboard().rows:
+    board = results.leaderboard(test, rope)
+    if not board.rows:
         results.require_a_score()
     if as_json:
-        board, ensemble = results.leaderboard(), results.ensemble()
-        members = {"ensemble": asdict(ensemble) if ensemble else None, "ensemble_note": results.ensemble_note}
+        ensemble = results.ensemble()
+        members = {"ensemble": ensemble.to_dict() if ensemble else None, "ensemble_note": results.ensemble_note}
         print_json(board.to_dict() | members)
     else:
-        print_leaderboard(results)
+        print_leaderboard(results, board)
 
 
 def show(
@@ -165,20 +180,3 @@ def _runnable(file: Path) -> Sweep:
     with at_lines_of(file):
         refuse_what_has_no_engine(sweep)
     return sweep
-
-
-def report(
-    name: Name,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.", show_default=False)] = None,
-    open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    store: Store = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write the HTML report, one file that needs nothing else, and print its path."""
-    path = results_of(name, store).report(output).absolute()
-    if as_json:
-        print_json({"path": str(path)})
-    else:
-        print(path)
-    if open_it and not typer.launch(path.as_uri()):
-        note(f"no browser here: open {path.as_uri()}")

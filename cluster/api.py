@@ -62,7 +62,7 @@ def run(
             name = checked.trainable or str(getattr(train, "__qualname__", type(train).__name__))
             results = start(checked, TrainableRef(name, directory, train), where, display)
         if results.sweep.export.to is not None:
-            bundle = results.export()
+            bundle = results.export(or_best=True)
             for text in (f"exported to {bundle.folder}", *bundle.notes):
                 display.message(text)
     return results

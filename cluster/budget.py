@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..search import Report, State, Sweep, Trial
+from ..spaces.pareto import Archive
 
 _HOPELESS_FAILURES = 5
 _FEWEST_FOR_A_SHARE = 10
@@ -24,11 +25,10 @@ class Budget:
         self._limits = sweep.budget
         self._resources = sweep.resources
         self._objective = sweep.objective
-        self._target = sweep.objectives[0].target
         self._max_failed = sweep.cluster.retry.max_failed
         self._spent: dict[int, float] = {}  # seconds, by trial that is not over
         self._seconds = 0.0
-        self._best: float | None = None
+        self._best = Archive()  # of one objective, a single value
         self._best_of: int | None = None  # the trial
         self._since_best = 0
         self._scored = False
@@ -42,16 +42,16 @@ class Budget:
         if self._limits.time is not None and elapsed >= self._limits.time:
             self._end("")
 
-    def reported(self, number: int, report: Report, value: float) -> None:
-        """A trial reported ``value``."""
+    def reported(self, number: int, report: Report) -> None:
+        """A trial reported."""
         self._scored = True
         self._seconds += report.seconds - self._spent.get(number, 0.0)
         self._spent[number] = report.seconds
-        score = -math.inf if self._objective.excess(report.metrics) else self._objective.score(value)
-        if self._best is None or score > self._best:
-            self._best, self._best_of, self._since_best = score, number, 0
-        if self._target is not None and score >= self._objective.score(self._target):
-            self._end(f"trial {number} reached the target {self._target:g}")
+        scores = self._counted(report)
+        if self._best.add(scores):
+            self._best_of, self._since_best = number, 0
+        if self._objective.reached(scores):
+            self._end(f"trial {number} reached {self._targets}")
         self.look(report.elapsed)
         self._look_at_costs()
 
@@ -73,6 +73,20 @@ class Budget:
         if self.gave_up:
             self.over = self.gave_up = False
             self.reason = ""
+
+    def _counted(self, report: Report) -> tuple[float, ...]:
+        """Scores of a report; the worst there are when it is beyond a limit, or adds nothing to the hypervolume."""
+        scores = self._objective.scores(report.metrics)
+        corner = self._objective.corner if self._objective.others else (None,)
+        beyond = any(low is not None and score <= low for score, low in zip(scores, corner, strict=True))
+        return (-math.inf,) * len(scores) if beyond or self._objective.excess(report.metrics) else scores
+
+    @property
+    def _targets(self) -> str:
+        aims = [one for one in self._objective.each if one.target is not None]
+        if self._objective.others:
+            return " and ".join(f"the target {one.target:g} of {one.metric}" for one in aims)
+        return f"the target {self._objective.target:g}"
 
     def _look_at_costs(self) -> None:
         hours = self._seconds / _HOUR * self._resources.workers

@@ -28,7 +28,7 @@ from ..search.store import trial_folder
 from ..search.trial import latest_metrics
 from ..trainables import OTHER_DATA, Cause, Event, Failed, Finished, Reported, TrialSpec
 from .executor import Executor
-from .files import write_predictions
+from .files import write_predictions, write_weights
 from .open_trial import OpenTrial
 from .patience import Patience
 from .plan import INTERRUPTED, NO_CHECKPOINT, Plan, Request
@@ -349,11 +349,14 @@ class Controller:
             self._on_failed(trial, Failed(trial.number, Cause.METRIC, refusal))
             return
         files = [
-            write_predictions(self._ledger.store, self._record.name, trial.number, part, predictions)
+            file
             for part, predictions in event.predictions.items()
+            for file in write_predictions(self._ledger.store, self._record.name, trial.number, part, predictions)
         ]
+        if event.weights is not None:
+            files.append(write_weights(self._ledger.store, self._record.name, trial.number, event.weights))
         self._data_id = self._data_id or event.data_id
-        trial.resplit, trial.testable, trial.data_id = event.resplit, event.testable, event.data_id
+        trial.learn(event)
         state = trial.ending if trial.stop_sent and trial.ending else State.COMPLETE
         self._note_short_run(trial, state)
         self._close(trial, state, files=files)

@@ -17,7 +17,12 @@ from ..search import Phase
 from .progress import Progress
 
 _PLAIN_SECONDS = 10.0
-_TITLES = {Phase.SEARCH: "search", Phase.REPLICATE: "replicate finalists", Phase.TEST: "sealed test"}
+_TITLES = {
+    Phase.SEARCH: "search",
+    Phase.REPLICATE: "replicate finalists",
+    Phase.CONFIRM: "confirm the winner",
+    Phase.TEST: "sealed test",
+}
 
 
 class LiveDisplay:

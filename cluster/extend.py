@@ -58,7 +58,8 @@ def extend_sweep(ledger: Ledger, record: SweepRecord, sweep: Sweep) -> tuple[Swe
 def _of_shorter_models(trials: list[Trial], length: int) -> list[Trial]:
     """Replicates that trained less than a full run now, and tests of models that train on."""
     later = [trial for trial in trials if trial.phase is not Phase.SEARCH and trial.state.over]
-    replicates = [t for t in later if t.phase is Phase.REPLICATE and t.last_step < length and t.state is State.COMPLETE]
+    repeated = [t for t in later if t.phase in (Phase.REPLICATE, Phase.CONFIRM) and t.state is State.COMPLETE]
+    replicates = [trial for trial in repeated if trial.last_step < length]
     longer = {trial.number for trial in replicates}
     open_search = {t.number for t in trials if t.phase is Phase.SEARCH and not t.state.over}
     tests = [t for t in later if t.phase is Phase.TEST and t.parent in longer | open_search]
@@ -91,6 +92,8 @@ def _check(old: Sweep, new: Sweep) -> None:
     fixed = [key for key in before if key not in _MAY_CHANGE and before[key] != after[key]]
     if [(o.metric, o.goal, o.scorer) for o in old.objectives] != [(o.metric, o.goal, o.scorer) for o in new.objectives]:
         fixed.append("objective")
+    if old.leaderboard.folds != new.leaderboard.folds:
+        fixed.append("leaderboard.folds")  # the search validates on a fold, too
     if fixed:
         raise SweepError(
             f"sweep {old.name!r} cannot be extended with another {' and '.join(fixed)}: results would not be "

@@ -1,24 +1,51 @@
-"""Predictions on disk: written by the driver, read without executing code."""
+"""Predictions and weights on disk: written by the driver, read without executing code."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 
-import numpy as np
-
+from ..analysis.prediction_files import Examples, compact, values_content
+from ..analysis.predictions import EXAMPLES
 from ..search import Artifact
 from ..trainables import Predictions
+from ..trainables.weights import Weights
 
 
-def write_predictions(store: Path, name: str, number: int, part: str, predictions: Predictions) -> Artifact:
-    """Write ``predictions`` of one part of the data, all or nothing, and describe the file."""
-    relative = Path(name, "predictions", f"trial-{number:05d}-{part}.npz")
+def write_predictions(
+    store: Path, name: str, number: int, part: str, predictions: Predictions
+) -> tuple[Artifact, Artifact]:
+    """Write ``predictions`` of one part of the data, all or nothing, and describe the files.
+
+    The values are a file of their own, which can be mapped into memory; the examples are in a file that is named after
+    what is in it, so trials that predicted the same examples share it.
+    """
+    folder = Path(name, "predictions")
+    values = compact(predictions.values, predictions.targets)
+    examples = Examples(predictions.targets, predictions.names, predictions.rows, predictions.sensitive)
+    shared = folder / f"examples-{hashlib.sha256(examples.content).hexdigest()[:16]}.npz"
+    return (
+        _write(store, folder / f"trial-{number:05d}-{part}.npy", values_content(values), number, part),
+        _write(store, shared, examples.content, number, EXAMPLES.format(part=part)),
+    )
+
+
+def _write(store: Path, relative: Path, content: bytes | memoryview, number: int, kind: str) -> Artifact:
+    path = store / relative
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not (path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content):
+        staging = path.with_suffix(f"{path.suffix}.tmp")
+        staging.write_bytes(content)
+        staging.replace(path)
+    return Artifact(number, kind, str(relative), hashlib.sha256(content).hexdigest(), len(content))
+
+
+def write_weights(store: Path, name: str, number: int, weights: Weights) -> Artifact:
+    """Write the weights of a trial's network as safetensors, all or nothing, and describe the file."""
+    relative = Path(name, "weights", f"trial-{number:05d}.safetensors")
     path = store / relative
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = path.with_suffix(".tmp")
-    with staging.open("wb") as file:
-        np.savez(file, values=predictions.values, targets=predictions.targets)
-    content = staging.read_bytes()
+    staging.write_bytes(weights.content)
     staging.replace(path)
-    return Artifact(number, part, str(relative), hashlib.sha256(content).hexdigest(), len(content))
+    return Artifact(number, "weights", str(relative), hashlib.sha256(weights.content).hexdigest(), len(weights.content))

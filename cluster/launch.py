@@ -28,6 +28,7 @@ from .phases import PhaseRunner
 from .progress import Observer, Silent
 from .ray_executor import RayExecutor
 from .stop_switch import StopSwitch
+from .tracking import tracked
 from .tune_limits import refuse_other_fidelity, refuse_to_try_again, refuse_what_tune_cannot
 from .wish import Wish, Wishes
 
@@ -67,7 +68,7 @@ class Where:
         environment = Environment.of(sweep.cluster, trainable.directory, self.site(sweep))
         if self.inline:
             return InlineExecutor(trainable, self.workers or 1, environment)
-        runs = max(sweep.budget.trials or math.inf, (sweep.leaderboard.top + 1) * sweep.leaderboard.seeds)
+        runs = max(sweep.budget.trials or math.inf, sweep.most_replicates)
         storage = sweep.cluster.storage or str(self.place.files)
         return RayExecutor(
             trainable,
@@ -336,11 +337,12 @@ def _phases(
     storage = record.sweep.cluster.storage  # trials start in another folder, and have to mean the same
     options["checkpoints"] = CheckpointStore(storage).root if storage else None
     searched = None
-    if record.sweep.engine == "tune" and isinstance(executor, RayExecutor):
-        from .tune_engine import TuneEngine
+    with tracked(ledger, record, observer):
+        if record.sweep.engine == "tune" and isinstance(executor, RayExecutor):
+            from .tune_engine import TuneEngine
 
-        searched = TuneEngine(ledger, record, executor, **options).search()
-    return PhaseRunner(ledger, record, executor, **options).run(searched)
+            searched = TuneEngine(ledger, record, executor, **options).search()
+        return PhaseRunner(ledger, record, executor, **options).run(searched)
 
 
 def _tell(observer: Observer, text: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ..search import Phase, Report, Saved, Segment, State, Sweep, Trial
 from ..spaces import Config
-from ..trainables import TrialSpec
+from ..trainables import Finished, TrialSpec
 
 
 @dataclass(eq=False)
@@ -52,6 +52,8 @@ class OpenTrial:
     resplit: bool = False
     testable: bool = False
     data_id: str = ""
+    train_rows: int = 0
+    validation_rows: int = 0
 
     @classmethod
     def of(cls, trial: Trial) -> OpenTrial:
@@ -93,6 +95,8 @@ class OpenTrial:
             resplit=self.resplit,
             testable=self.testable,
             data_id=self.data_id,
+            train_rows=self.train_rows,
+            validation_rows=self.validation_rows,
             segments=tuple(self.segments),
             reports=tuple(self.reports),
         )
@@ -109,10 +113,12 @@ class OpenTrial:
             number=self.number,
             config=self.config.nested(),
             metric=sweep.objective.metric,
+            others=tuple(one.metric for one in sweep.objective.others),
             seed=self.seed,
             split_id=self.split,
             data_seed=sweep.seed,
             data_id=data_id,
+            folds=sweep.leaderboard.folds,
             open_test=self.phase is Phase.TEST,
             max_steps=self.length if sweep.granted else None,
             restore=self.restore,
@@ -124,6 +130,11 @@ class OpenTrial:
             folder=folder,
             stop_timeout=sweep.cluster.timeouts.stop,
         )
+
+    def learn(self, end: Finished) -> None:
+        """Take in what its end tells of the data."""
+        self.resplit, self.testable, self.data_id = end.resplit, end.testable, end.data_id
+        self.train_rows, self.validation_rows = end.train_rows, end.validation_rows
 
     def note(self, report: Report) -> None:
         """Take in a report that is new."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
-from ..analysis import Results, select_finalists
+from ..analysis import Results
 from ..search import (
     Decision,
     Event,
@@ -47,7 +47,7 @@ def search_plan(
     proposals = ThreadedProposals(searcher) if threaded else PromptProposals(searcher)
     if scheduler is None:
         seed = scheduler_seed(sweep.seed)
-        scheduler = sweep.scheduler.build(sweep.parameters, sweep.objective, fidelity, seed)
+        scheduler = sweep.scheduler.build(sweep.parameters, sweep.compared, fidelity, seed)
     return SearchPlan(sweep, proposals, scheduler, ahead=ahead)
 
 
@@ -96,7 +96,10 @@ class PhaseRunner:
             self.search()
         else:
             self._conclude(searched)
-        self._work_off(Phase.REPLICATE, self._replicates())
+        self._replicate()
+        if self._sweep.leaderboard.data == "test":
+            self._work_off(Phase.TEST, self._test_requests(self._results().replicates))
+        self._confirm()
         self._work_off(Phase.TEST, self._tests())
         return self._results()
 
@@ -144,25 +147,41 @@ class PhaseRunner:
         early = "; the search was ended early" if plan.budget.gave_up else ""
         return f"no trial gave a score, {len(failed)} failed: {reason}{early}{more}"
 
-    def _replicates(self) -> Iterator[Request]:
-        """Finalists on fresh seeds and splits, replicate by replicate, so that complete pairs come first."""
-        results, board = self._results(), self._sweep.leaderboard
-        default = self._sweep.parameters.default()
-        finalists = select_finalists(results.trials, self._sweep.objective, board.top, default)
-        trials = {trial.number: trial for trial in results.trials}
-        for replicate in range(1, board.seeds + 1):
-            for finalist in finalists:
-                (_, config), *changes = schedule_of(finalist, trials)
-                seed = trial_seed(self._sweep.seed, replicate)
-                yield Request(Phase.REPLICATE, config, seed, replicate, finalist.number, changes=tuple(changes))
+    def _replicate(self) -> None:
+        """Run replicates until none is wanted any more: all at once, or round by round in a race."""
+        while wanted := self._results().replication().wanted:
+            self._work_off(Phase.REPLICATE, self._requests(Phase.REPLICATE, wanted))
+        self._results().require_a_score()
+
+    def _confirm(self) -> None:
+        """More replicates of the winner alone, on seeds and splits that had no say in choosing it."""
+        results = self._results()
+        winner, count = results.leaderboard().winner, self._sweep.leaderboard.confirm
+        if winner is None or not count:
+            return
+        used = max(trial.split for trial in results.phase(Phase.REPLICATE))
+        wanted = [(winner, used + number) for number in range(1, count + 1)]
+        self._work_off(Phase.CONFIRM, self._requests(Phase.CONFIRM, wanted))
+
+    def _requests(self, phase: Phase, wanted: Iterable[tuple[int, int]]) -> Iterator[Request]:
+        trials = {trial.number: trial for trial in self._results().trials}
+        for number, split in wanted:
+            (_, config), *changes = schedule_of(trials[number], trials)
+            seed = trial_seed(self._sweep.seed, split)
+            yield Request(phase, config, seed, split, number, changes=tuple(changes))
 
     def _tests(self) -> Iterator[Request]:
-        """The models of the winner, of those tied with it and of the ensemble, on the sealed test part."""
+        """The models of the winner, the tied, the front and the ensemble, on the sealed test part."""
         results = self._results()
         board, ensemble = results.leaderboard(), results.ensemble()
-        models = [t for t in results.phase(Phase.REPLICATE) if t.parent in board.tied]
+        wanted = {row.trial for row in board.rows if row.tied or row.on_front}
+        models = [t for t in results.replicates if t.parent in wanted]
+        models += [t for t in results.phase(Phase.CONFIRM) if t.parent == board.winner]
         if ensemble is not None:
-            models += [t for t in results.phase(Phase.SEARCH) if t.number in ensemble.weights]
+            models += [t for t in results.phase(Phase.SEARCH) if t.number in {*ensemble.weights, ensemble.single}]
+        yield from self._test_requests(models)
+
+    def _test_requests(self, models: Iterable[Trial]) -> Iterator[Request]:
         for model in models:
             if model.testable and model.state is State.COMPLETE:
                 yield Request(Phase.TEST, model.config, model.seed, model.split, model.number)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..analysis import text
-from ..analysis.ensemble import MOST_MEMBERS
+from ..analysis.ensembles import MOST_MEMBERS
 from ..analysis.inference.power import Resolution, resolution
 from ..search import Sweep
 from ..spaces import Space, TrainableError
@@ -55,6 +55,7 @@ class Runs:
     Args:
         search, replicates, tests: tests train nothing where the model of their run was kept.
         finalists, seeds: that make the replicates.
+        method: by which they are shared out.
         search_units, replicate_units: of training, at most; None without a fidelity.
         expected_units: of the search, as the rungs let expect.
     """
@@ -64,6 +65,7 @@ class Runs:
     tests: int
     finalists: int
     seeds: int
+    method: str
     search_units: int | None
     replicate_units: int | None
     expected_units: float | None
@@ -78,6 +80,7 @@ class Preview:
         unit: of the fidelity.
         search_ends: what ends the search, in words; whichever is first.
         limits: on what trials report, in words.
+        front: what several objectives mean for the run, in words; empty with one.
         decides: None where there is nothing to compare, or the test is another one.
     """
 
@@ -90,6 +93,7 @@ class Preview:
     runs: Runs
     search_ends: tuple[str, ...]
     limits: tuple[str, ...]
+    front: tuple[str, ...]
     decides: Resolution | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -107,7 +111,7 @@ def preview(sweep: Sweep) -> Preview:
     rungs = _rungs(sweep, trials)
     runs = _runs(sweep, trials, rungs)
     board = sweep.leaderboard
-    tested = board.test == "paired_t"
+    tested = board.replicate == "top_k" and board.test in ("auto", "mcb", "paired_t")
     return Preview(
         searcher=sweep.searcher.type,
         scheduler=sweep.scheduler.type,
@@ -118,6 +122,7 @@ def preview(sweep: Sweep) -> Preview:
         runs=runs,
         search_ends=tuple(_endings(sweep, space)),
         limits=tuple(map(str, sweep.objective.limits)),
+        front=tuple(_front(sweep)),
         decides=resolution(runs.finalists, board.seeds, board.alpha) if tested else None,
     )
 
@@ -153,14 +158,16 @@ def _rungs(sweep: Sweep, trials: int | None) -> tuple[Rung, ...]:
 
 def _runs(sweep: Sweep, trials: int | None, rungs: tuple[Rung, ...]) -> Runs:
     board, length = sweep.leaderboard, sweep.fidelity.max if sweep.fidelity else None
-    finalists = min(board.top + 1, math.inf if trials is None else trials)  # with the default config
-    replicates = int(finalists) * board.seeds
+    most = board.top + len(sweep.given)  # the default config and the rivals
+    finalists = min(most, most if trials is None else max(trials, len(sweep.given)))
+    replicates = (board.budget or finalists * board.seeds) + board.confirm
     return Runs(
         search=trials,
         replicates=replicates,
-        tests=replicates + (MOST_MEMBERS if trials is None else min(trials, MOST_MEMBERS)),
-        finalists=int(finalists),
+        tests=replicates + int(min(MOST_MEMBERS + 1, math.inf if trials is None else trials)),  # and the best single
+        finalists=finalists,
         seeds=board.seeds,
+        method=board.replicate,
         search_units=trials * length if trials is not None and length is not None else None,
         replicate_units=replicates * length if length is not None else None,
         expected_units=_units(rungs),
@@ -176,8 +183,23 @@ def _units(rungs: tuple[Rung, ...]) -> float | None:
     return sum(count * (step - before) for count, before, step in zip(shares, steps, steps[1:], strict=False))
 
 
+def _front(sweep: Sweep) -> Iterator[str]:
+    objective = sweep.objective
+    if not objective.others:
+        return
+    wanted = ", ".join(f"{one.goal} {one.metric}" for one in objective.each)
+    yield f"{wanted}: finalists come front by front, on a front by what they add to its hypervolume"
+    if sweep.scheduler.stops_by != "nothing":
+        yield f"{sweep.scheduler.type} compares trials by {sweep.compared.metric} alone (scheduler.metric)"
+    yield f"the leaderboard tests {objective.metric} alone; `assay front` compares in everything"
+    free = [one.metric for one in objective.each if one.reference is None]
+    if free:
+        yield f"without a reference for {' and '.join(free)}, hypervolumes of different sweeps do not compare"
+
+
 def _endings(sweep: Sweep, space: SpaceSize) -> Iterator[str]:
-    budget, objective = sweep.budget, sweep.objectives[0]
+    budget = sweep.budget
+    aims = [f"{one.metric} reaches {one.target:g}" for one in sweep.objective.each if one.target is not None]
     failed = sweep.cluster.retry.max_failed
     limits = (
         (budget.trials, "after {} trials"),
@@ -186,7 +208,7 @@ def _endings(sweep: Sweep, space: SpaceSize) -> Iterator[str]:
         (budget.gpu_hours, "after {:g} GPU hours of training"),
         (budget.cost_usd, "after {:g} USD of training"),
         (budget.patience, "when {} trials in a row bring nothing better"),
-        (None if objective.target is None else f"{objective.metric} reaches {objective.target:g}", "when {}"),
+        (" and ".join(aims) or None, "when {} in one trial" if len(aims) > 1 else "when {}"),
         (failed, "when more than {:.0%} of the trials have failed"),
     )
     yield from (words.format(limit) for limit, words in limits if limit is not None)
@@ -201,7 +223,8 @@ def smoke(sweep: Sweep, trainable: Trainable, surroundings: Surroundings) -> dic
         TrainableError: when it fails; the traceback of the training function is in its notes.
     """
     steps = sweep.fidelity.max if sweep.fidelity else None
-    spec = TrialSpec(0, sweep.parameters.default().nested(), sweep.objective.metric, max_steps=steps)
+    metric, *others = (one.metric for one in sweep.objectives)
+    spec = TrialSpec(0, sweep.parameters.default().nested(), metric, max_steps=steps, others=tuple(others))
     session = Session(trainable, spec)
     event = surroundings.masked(session.advance())
     if isinstance(event, Failed):

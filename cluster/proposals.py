@@ -55,8 +55,8 @@ class Proposals(Protocol):
     def adopt(self, number: int, config: Config) -> None:
         """A trial has a config that the searcher was not asked for."""
 
-    def report(self, number: int, step: int, value: float) -> None:
-        """A trial reported."""
+    def report(self, number: int, step: int, value: float, *others: float) -> None:
+        """A trial reported; ``others`` are the values of the other objectives."""
 
     def tell(self, trial: Trial) -> None:
         """A trial is over."""
@@ -90,8 +90,8 @@ class PromptProposals:
         self.taken.add(config)
         self._searcher.adopt(number, config)
 
-    def report(self, number: int, step: int, value: float) -> None:
-        self._searcher.on_report(number, step, value)
+    def report(self, number: int, step: int, value: float, *others: float) -> None:
+        self._searcher.on_report(number, step, value, *others)
 
     def tell(self, trial: Trial) -> None:
         self._searcher.tell(trial)
@@ -138,8 +138,8 @@ class ThreadedProposals:
     def adopt(self, number: int, config: Config) -> None:
         self._calls.put(lambda: self._inner.adopt(number, config))
 
-    def report(self, number: int, step: int, value: float) -> None:
-        self._calls.put(lambda: self._inner.report(number, step, value))
+    def report(self, number: int, step: int, value: float, *others: float) -> None:
+        self._calls.put(lambda: self._inner.report(number, step, value, *others))
 
     def tell(self, trial: Trial) -> None:
         self._calls.put(lambda: self._inner.tell(trial))

@@ -1,4 +1,4 @@
-"""The search: default config first, then what the searcher proposes, until the budget is used up."""
+"""The search: the default config and the rivals first, then what the searcher proposes, until the budget is used up."""
 
 from __future__ import annotations
 
@@ -53,8 +53,9 @@ class SearchPlan:
 
     def __init__(self, sweep: Sweep, proposals: Proposals, scheduler: Scheduler, *, ahead: int = 0) -> None:
         self._sweep = sweep
-        self._metric = sweep.objective.metric
-        self._default = sweep.parameters.default()
+        self._objective = sweep.objective
+        self._compared = sweep.compared.metric
+        self._given = sweep.given
         self._seed = trial_seed(sweep.seed, 0)
         self._proposals = proposals
         self._scheduler = scheduler
@@ -86,7 +87,7 @@ class SearchPlan:
     def next(self, now: Now) -> Request | int | None:
         self.budget.look(now.elapsed)
         if self.budget.over:
-            return None
+            return self._ask_given(now)
         room = max(self._scheduler.room(), self._ahead - len(self._waiting))
         if room > 0 or self._scheduler.copies:  # members of a population take turns: all are known from the start
             request = self._ask(now)
@@ -121,7 +122,7 @@ class SearchPlan:
         self._proposals.adopt(before.number, config)
 
     def on_end(self, trial: Trial) -> None:
-        value = None if trial.state is State.FAILED else trial.value(self._metric)
+        value = None if trial.state is State.FAILED else trial.value(self._compared)
         self._waiting.discard(trial.number)
         self._scheduler.on_end(trial.number, trial.last_step, value)
         self.budget.ended(trial)
@@ -148,13 +149,12 @@ class SearchPlan:
         self._proposals.close()
 
     def _ask(self, now: Now) -> Request | None:
+        given = self._ask_given(now)
+        if given is not None:
+            return given
         limit = self._limit
         if self._exhausted or (limit is not None and self._count >= limit):
             return None
-        if self._default not in self._proposals.taken:
-            self._proposals.adopt(now.number, self._default)
-            self._proposals.taken.add(self._default)
-            return self._request(self._default, now.tick())
         most = self._proposals.ahead(now.places)
         if limit is not None:
             most = min(most, limit - self._count)
@@ -168,13 +168,23 @@ class SearchPlan:
             return None
         return self._request(proposal.config, proposal.asked)
 
+    def _ask_given(self, now: Now) -> Request | None:
+        """The next config that was named and not found; it is tried even when the budget is used up."""
+        for config in self._given:
+            if config not in self._proposals.taken:
+                self._proposals.adopt(now.number, config)
+                self._proposals.taken.add(config)
+                return self._request(config, now.tick())
+        return None
+
     def _request(self, config: Config, asked: int) -> Request:
         return Request(Phase.SEARCH, config, self._seed, split=0, asked=asked)
 
     def _decide(self, number: int, report: Report, *, full: bool) -> Decision:
-        value = float(report.metrics[self._metric])
-        self.budget.reported(number, report, value)
-        self._proposals.report(number, report.step, value)
+        value = float(report.metrics[self._compared])
+        self.budget.reported(number, report)
+        values = (float(report.metrics[one.metric]) for one in self._objective.each)
+        self._proposals.report(number, report.step, *values)
         if full:
             self._scheduler.on_end(number, report.step, value)
             decision = Decision.CONTINUE
@@ -237,7 +247,7 @@ class SearchPlan:
 
     def _repeat_ask(self, order: int, trial: Trial, *, ask: bool) -> Iterator[Step]:
         config = first_config(trial)
-        if not ask or config == self._default:
+        if not ask or config in self._given:
             self._proposals.taken.add(config)
             self._proposals.adopt(trial.number, config)
             return

@@ -13,7 +13,7 @@ from ..search.trial import latest_metrics
 from ..spaces import Config
 from ..trainables import OTHER_DATA, Failed, Finished, Reported, TrialSpec
 from .extend import next_order
-from .files import write_predictions
+from .files import write_predictions, write_weights
 from .open_trial import OpenTrial
 from .plan import Request
 from .progress import Observer
@@ -191,11 +191,14 @@ class TuneRecord:
             self.failed(number, unknown)
             return
         files = [
-            write_predictions(self._ledger.store, self._record.name, number, part, predictions)
+            file
             for part, predictions in end.predictions.items()
+            for file in write_predictions(self._ledger.store, self._record.name, number, part, predictions)
         ]
+        if end.weights is not None:
+            files.append(write_weights(self._ledger.store, self._record.name, number, end.weights))
         self._data_id = self._data_id or end.data_id
-        trial.resplit, trial.testable, trial.data_id = end.resplit, end.testable, end.data_id
+        trial.learn(end)
         self._close(trial, State.COMPLETE, files=files)
 
     def stopped(self, number: int) -> None:

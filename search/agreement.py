@@ -15,8 +15,10 @@ from .searcher import SearcherOptions
 from .section_cluster import CheckpointsSection
 from .section_effort import BudgetSection, FidelitySection, ResourcesSection
 from .section_goal import Constraint, ObjectiveSection, RequireSection
-from .section_outcome import ExportSection
+from .section_outcome import ExportSection, LeaderboardSection
 
+_EVEN = "write replicate: top_k"
+_FEWEST_TO_FLIP = 5
 _FIDELITY = "add `fidelity: {unit: epoch, min: 1, max: 27}`"
 
 
@@ -123,6 +125,38 @@ def _front(objectives: list[ObjectiveSection], export: ExportSection) -> Iterato
         yield Problem(("export", "select"), text)
 
 
+def _rivals(parameters: Space, leaderboard: LeaderboardSection, budget: BudgetSection) -> Iterator[Problem]:
+    """Configs to compare with are of the space, and there is room to try them."""
+    wrong = False
+    for index, rival in enumerate(leaderboard.rivals):
+        try:
+            parameters.complete(rival)
+        except SpaceError as error:
+            wrong = True
+            yield from (problem.under(index).under("rivals").under("leaderboard") for problem in error.problems)
+    least = len(leaderboard.rivals) + 1
+    if leaderboard.rivals and not wrong and budget.trials is not None and budget.trials < least:
+        text = f"the default config and the rivals are tried first: write {least} or more, got {budget.trials}"
+        yield Problem(("budget", "trials"), text)
+
+
+def _shares(leaderboard: LeaderboardSection) -> Iterator[Problem]:
+    """What the replicates are shared out by."""
+    if leaderboard.budget is not None and leaderboard.replicate == "top_k":
+        text = "top_k makes top x seeds replicates: remove it, or write replicate: race or top_two"
+        yield Problem(("leaderboard", "budget"), text)
+    if leaderboard.test != "auto" and leaderboard.replicate != "top_k":
+        decides = "Hsu's comparison with the best" if leaderboard.replicate == "race" else "its own model"
+        text = f"{leaderboard.replicate} decides by {decides}, with each look: remove test"
+        yield Problem(("leaderboard", "test"), text)
+    if leaderboard.data == "test" and leaderboard.replicate != "top_k":
+        text = f"{leaderboard.replicate} looks at the scores again and again, and the sealed test opens once: {_EVEN}"
+        yield Problem(("leaderboard", "data"), text)
+    if leaderboard.test == "sign_flip" and leaderboard.seeds < _FEWEST_TO_FLIP:
+        text = f"the signs of {leaderboard.seeds} replicates have too few patterns: write seeds: {_FEWEST_TO_FLIP}"
+        yield Problem(("leaderboard", "test"), text)
+
+
 _CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
     _one_program,
     _prices,
@@ -132,6 +166,8 @@ _CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
     _compared,
     _modelled,
     _front,
+    _rivals,
+    _shares,
     production_problems,
     file_problems,
 )

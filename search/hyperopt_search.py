@@ -49,7 +49,7 @@ class HyperoptSearch:
         self._objective = objective
         self._seed = seed
         self._suggest = _algorithm(algorithm)
-        self._seen = Observations(objective.sign, rungs, startup)
+        self._seen = Observations(objective, rungs, startup)
         nodes = flat_hyperopt(space)
         self._domain = Domain(lambda point: 0.0, nodes) if nodes else None
         self._started: set[int] = set()
@@ -67,14 +67,14 @@ class HyperoptSearch:
         self._started.add(number)
         self._seen.start(number, known_part(self._space, config))
 
-    def on_report(self, number: int, step: int, value: float) -> None:
+    def on_report(self, number: int, step: int, value: float, *others: float) -> None:
         self._seen.report(number, step, value)
 
     def tell(self, trial: Trial) -> None:
         if trial.number not in self._started:
             self.adopt(trial.number, trial.config)
         excess = self._objective.excess(trial.metrics)
-        self._seen.end(trial.number, curve_of(trial, self._objective.metric), trial.state, excess)
+        self._seen.end(trial.number, curve_of(trial, self._objective), trial.state, excess)
 
     def _propose(self, level: float, rng: np.random.Generator, taken: Container[Config]) -> Config | None:
         """What Hyperopt proposes; None when all tries were taken or broke a constraint."""
@@ -94,8 +94,8 @@ class HyperoptSearch:
         from hyperopt import trials_from_docs
 
         scores: dict[int, float | None] = dict.fromkeys(self._seen.running(level))
-        for index, score in self._seen.ranked(level):
-            scores[index] = score if not self._seen.excess(index) else None
+        for index in self._seen.ranked(level):
+            scores[index] = self._seen.score(level, index) if not self._seen.excess(index) else None
         documents = [self._document(index, score) for index, score in sorted(scores.items())]
         return trials_from_docs(documents, validate=False)
 

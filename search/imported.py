@@ -183,6 +183,11 @@ def _changed(trials: Iterable[Imported]) -> dict[str, list[int]]:
 
 def _refuse_other(sweep: Sweep, foreign: Foreign, longest: int) -> None:
     objective = sweep.objective
+    if objective.others:
+        raise SweepError(
+            f"objectives: the sweep file has {len(sweep.objectives)} objectives, and results are imported for one: "
+            f"keep {foreign.metric!r}"
+        )
     if (objective.metric, objective.goal) != (foreign.metric, foreign.goal):
         raise SweepError(
             f"objectives: the sweep file is to {objective.goal} {objective.metric!r}, the results are to "

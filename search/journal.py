@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -48,6 +48,13 @@ class Event:
     detail: Any = None
 
 
+class Listener(Protocol):
+    """Is told what was recorded."""
+
+    def committed(self, news: list[Trial | tuple[int, Report]]) -> None:
+        """It is durable now: trials as they stood, and reports with the number of their trial, in order."""
+
+
 class Journal:
     """Gathers what is to be recorded of one sweep; :meth:`commit` makes it durable in one transaction.
 
@@ -55,9 +62,13 @@ class Journal:
         engine: of the ledger.
         sweep_id: the sweep's row.
         lazy: for simulations, whose actions cannot outrun the record: commit only every few thousand rows.
+        listener: hears of trials and reports after each commit.
     """
 
-    def __init__(self, engine: sa.Engine, sweep_id: int, *, lazy: bool = False) -> None:
+    def __init__(
+        self, engine: sa.Engine, sweep_id: int, *, lazy: bool = False, listener: Listener | None = None
+    ) -> None:
+        self._listener = listener
         self._engine = engine
         self._connection: sa.Connection | None = None
         self._sweep = sweep_id
@@ -68,10 +79,12 @@ class Journal:
         """A trial that is new."""
         plain = ("number", "phase", "seed", "split", "parent", "asked", "started")
         row = {name: getattr(trial, name) for name in plain}
+        self._note(trial)
         self._added[trial.number] = row | {"sweep_id": self._sweep} | _changing(trial)
 
     def update(self, trial: Trial, artifacts: Iterable[Artifact] = ()) -> None:
         """How a trial stands now, with its new files."""
+        self._note(trial)
         if trial.number in self._added:
             self._added[trial.number] |= _changing(trial)
         else:
@@ -83,6 +96,7 @@ class Journal:
 
     def report(self, number: int, report: Report) -> None:
         """A report of trial ``number``."""
+        self._note((number, report))
         self._reports.append(vars(report) | {"sweep_id": self._sweep, "number": number})
 
     def segment(self, number: int, segment: Segment) -> None:
@@ -124,13 +138,21 @@ class Journal:
             ):
                 if rows:
                     connection.execute(statement, rows)
+        news = self._news
         self._clear()
+        if self._listener is not None and news:
+            self._listener.committed(news)
 
     @property
     def _rows(self) -> int:
         return sum(map(len, (self._added, self._updated, self._segments, self._reports, self._events, self._artifacts)))
 
+    def _note(self, news: Trial | tuple[int, Report]) -> None:
+        if self._listener is not None:
+            self._news.append(news)
+
     def _clear(self) -> None:
+        self._news: list[Trial | tuple[int, Report]] = []
         self._added: dict[int, dict[str, Any]] = {}
         self._updated: dict[int, dict[str, Any]] = {}
         self._segments: list[dict[str, Any]] = []

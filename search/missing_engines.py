@@ -16,6 +16,7 @@ from .registry import SCHEDULERS, SEARCHERS
 from .sweep import Sweep
 
 _REMOVE = "remove it"
+_EVENLY = "write replicate: top_k (what is weak in the first objective may be on the front)"
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,8 @@ _MISSING = (
     _Missing("architecture", "building networks", "remove it, and make its choices parameters"),
     _Missing("searcher.type", "searcher {value}", f"use {one_of(SEARCHERS)}", _other(*SEARCHERS)),
     _Missing("scheduler.type", "scheduler {value}", f"use {one_of(SCHEDULERS)}", _other(*SCHEDULERS)),
-    _Missing("leaderboard.test", "test {value}", "write paired_t", _other("paired_t")),
-    _Missing("leaderboard.rope", "a region of practical equivalence", wanted=_other(None)),
-    _Missing("leaderboard.tie_break", "breaking ties by metrics", "write mean or cost", _other("mean", "cost")),
-    _Missing("leaderboard.data", "comparing finalists on the test part", "write validation", _other("validation")),
     _Missing("tracking.wandb", "telling project {value} of Weights & Biases"),
     _Missing("tracking.mlflow", "telling experiment {value} of MLflow"),
-    _Missing("tracking.tensorboard", "writing TensorBoard's files"),
-    _Missing("tracking.optuna", "writing Optuna's journal"),
-    _Missing("export.select", "choosing the {value}", "write best", _other("best")),
     _Missing("export.formats.*", "writing format {value}", f"use {one_of(FILES)}", _other(*FILES)),
     _Missing("export.model", "writing the trained model"),
 )
@@ -71,14 +65,19 @@ def missing_engines(sweep: Sweep) -> list[Problem]:
 
 
 def _several_objectives(sweep: Sweep) -> Iterator[Problem]:
-    """A front of several objectives, and where it is measured from."""
-    for index, objective in enumerate(sweep.objectives):
-        if index:
-            text = f"optimising {shown(objective.metric)} as well is not in this version: keep the first objective"
-            yield Problem(("objectives", index), text)
-        elif objective.reference is not None:
-            text = "measuring a front of several objectives is not in this version: remove it"
+    """What looks at one objective where there are several, and the other way round."""
+    first, *others = sweep.objectives
+    if not others:
+        if first.reference is not None:
+            text = "measuring from a reference is of a front, and one objective has none: remove it"
             yield Problem(("objectives", 0, "reference"), text)
+        return
+    if not sweep.searcher.several:
+        text = f"looking for a front with {sweep.searcher.type} is not in this version: write tpe or random"
+        yield Problem(("searcher",), text)
+    if sweep.leaderboard.replicate != "top_k":
+        text = f"sharing replicates out by several objectives is not in this version: {_EVENLY}"
+        yield Problem(("leaderboard", "replicate"), text)
 
 
 def _at(value: Any, path: tuple[str, ...], where: Location) -> Iterator[tuple[Location, Any]]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..spaces import Config
+import numpy as np
+
+from ..spaces import Config, Objective
+from ..spaces.pareto import best_first
 from .trial import State, Trial
 
 
@@ -13,17 +16,17 @@ class Observations:
     """The configs tried, and the score of each at each rung; a truncated value never stands beside a complete one.
 
     Args:
-        sign: 1 when larger values are better, -1 when smaller are.
+        objective: which values are better; with others a config has a value of each.
         rungs: steps at which the scheduler compares trials, and the length of a full run; without any, only how a
             trial ended counts.
         enough: scores that a rung needs to be learned from.
     """
 
-    def __init__(self, sign: int, rungs: Sequence[int], enough: int) -> None:
-        self._sign = sign
+    def __init__(self, objective: Objective, rungs: Sequence[int], enough: int) -> None:
+        self._objective = objective
         self._enough = enough
         steps: list[float] = sorted(map(float, rungs)) or [math.inf]
-        self._scores: dict[float, dict[int, float]] = {step: {} for step in steps}
+        self._scores: dict[float, dict[int, tuple[float, ...]]] = {step: {} for step in steps}
         self.configs: list[Config] = []
         self._index: dict[int, int] = {}
         self._running: set[int] = set()
@@ -37,11 +40,12 @@ class Observations:
             self.configs.append(config)
         self._running.add(self._index[number])
 
-    def report(self, number: int, step: int, value: float) -> None:
+    def report(self, number: int, step: int, *values: float) -> None:
+        """Trial ``number`` reported the value of each objective."""
         if number in self._index and step in self._scores:
-            self._scores[step][self._index[number]] = self._sign * value
+            self._scores[step][self._index[number]] = self._turned(values)
 
-    def end(self, number: int, curve: dict[int, float], state: State, excess: float = 0.0) -> None:
+    def end(self, number: int, curve: dict[int, tuple[float, ...]], state: State, excess: float = 0.0) -> None:
         """A failed trial is forgotten; the last value of one that ended by itself holds for all rungs above.
 
         Args:
@@ -50,22 +54,36 @@ class Observations:
         index = self._index[number]
         self._excess[index] = excess
         self._running.discard(index)
-        for step, value in curve.items():
-            self.report(number, step, value)
+        for step, values in curve.items():
+            self.report(number, step, *values)
         for rung, scores in self._scores.items():
             if state is State.FAILED:
                 scores.pop(index, None)
             elif state is State.COMPLETE and curve and rung > max(curve):
-                scores[index] = self._sign * curve[max(curve)]
+                scores[index] = self._turned(curve[max(curve)])
 
     @property
     def level(self) -> float | None:
         """The highest rung with enough scores; None when there is none."""
         return next((step for step in reversed(self._scores) if len(self._scores[step]) >= self._enough), None)
 
-    def ranked(self, level: float) -> list[tuple[int, float]]:
-        """Positions in :attr:`configs` and scores at a rung, the best first: within the limits before beyond them."""
-        return sorted(self._scores[level].items(), key=lambda pair: (self.excess(pair[0]), -pair[1], pair[0]))
+    def ranked(self, level: float) -> list[int]:
+        """Positions in :attr:`configs` of those with a score at a rung, the best first.
+
+        Within the limits comes before beyond them. Of several objectives the rank of the front counts, and on a front
+        the contribution to its hypervolume.
+        """
+        scores = self._scores[level]
+        if not self._objective.others:
+            return sorted(scores, key=lambda index: (self.excess(index), -scores[index][0], index))
+        within = sorted(index for index in scores if not self.excess(index))
+        beyond = sorted(scores.keys() - set(within), key=lambda index: (self.excess(index), index))
+        order = best_first(np.array([scores[index] for index in within]), self._objective.corner) if within else []
+        return [within[place] for place in order] + beyond
+
+    def score(self, level: float, index: int) -> float:
+        """What the config at a position scored at a rung; of several objectives, in the first."""
+        return self._scores[level][index][0]
 
     def excess(self, index: int) -> float:
         """How far the trial at a position is beyond the limits; 0 while that is not known."""
@@ -75,7 +93,15 @@ class Observations:
         """Positions of configs that run and have no score at a rung yet."""
         return sorted(self._running - self._scores[level].keys())
 
+    def _turned(self, values: Sequence[float]) -> tuple[float, ...]:
+        return tuple(one.score(value) for one, value in zip(self._objective.each, values, strict=True))
 
-def curve_of(trial: Trial, metric: str) -> dict[int, float]:
-    """What a trial reported, by step."""
-    return {report.step: float(report.metrics[metric]) for report in trial.reports if metric in report.metrics}
+
+def curve_of(trial: Trial, objective: Objective) -> dict[int, tuple[float, ...]]:
+    """What a trial reported of each objective, by step."""
+    metrics = [one.metric for one in objective.each]
+    return {
+        report.step: tuple(float(report.metrics[metric]) for metric in metrics)
+        for report in trial.reports
+        if all(metric in report.metrics for metric in metrics)
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,7 @@ class RegularizedEvolutionOptions(SearcherOptions):
     """
 
     type: Literal["regularized_evolution"] = "regularized_evolution"
+    several: ClassVar[bool] = True
     population: int = Field(default=100, ge=2)
     """Members alive."""
     sample: int = Field(default=25, ge=1)

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 from ..spaces import Config, Problem, Value, did_you_mean
-from ..spaces.config import both_value_and_group, groups
+from ..spaces.config import both_value_and_group, flatten, groups
 from ..spaces.errors import shown
 from .section_outcome import ExportSection
 
@@ -55,6 +55,18 @@ def production(config: Config, parameters: Mapping[str, Any], export: ExportSect
         values[new] = value
     renamed = {old: new for old, new in export.rename.items() if old in config and old != new}
     return Production(values, renamed, changed)
+
+
+def search_values(content: Mapping[str, Any], parameters: Mapping[str, Any], export: ExportSection) -> dict[str, Any]:
+    """What a production config says of the parameters, in the search's names; what only ``retrain`` sets is left out.
+
+    Raises:
+        SpaceError: for names that are both a value and a group.
+    """
+    old = {new: name for name, new in export.rename.items() if name in parameters}
+    values = {old.get(name, name): value for name, value in flatten(content).items()}
+    retrained = {_new_name(name, parameters, export) for name in export.retrain}
+    return {name: value for name, value in values.items() if name in parameters or name not in retrained}
 
 
 def production_names(parameters: Mapping[str, Any], export: ExportSection) -> list[str]:

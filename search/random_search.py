@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -30,7 +30,7 @@ class RandomSearch:
     def adopt(self, number: int, config: Config) -> None:
         pass
 
-    def on_report(self, number: int, step: int, value: float) -> None:
+    def on_report(self, number: int, step: int, value: float, *others: float) -> None:
         pass
 
     def tell(self, trial: Trial) -> None:
@@ -41,6 +41,7 @@ class RandomOptions(SearcherOptions):
     """Random search."""
 
     type: Literal["random"] = "random"
+    several: ClassVar[bool] = True
 
     def build(self, space: Space, objective: Objective, seed: int, rungs: Sequence[int] = ()) -> Searcher:
         return RandomSearch(space, seed)

@@ -10,7 +10,8 @@ from .sweep import Sweep
 from .trial import Phase, Report, Segment, State, Trial
 
 CHANGING = (
-    "state", "attempts", "reason", "detail", "seconds", "ended", "resplit", "testable", "data_id",
+    "state", "attempts", "reason", "detail", "seconds", "ended", "resplit", "testable", "data_id", "train_rows",
+    "validation_rows",
 )  # fmt: skip
 """What of a trial is not known when it starts, beside its config."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -30,8 +30,12 @@ class Searcher(Protocol):
     def adopt(self, number: int, config: Config) -> None:
         """Trial ``number`` has a config that was not asked for here and now; it counts as one that runs."""
 
-    def on_report(self, number: int, step: int, value: float) -> None:
-        """A running trial reported a finite ``value`` of the objective after ``step`` units of training."""
+    def on_report(self, number: int, step: int, value: float, *others: float) -> None:
+        """A running trial reported a finite ``value`` of the objective after ``step`` units of training.
+
+        Args:
+            others: values of the other objectives, in their order.
+        """
 
     def tell(self, trial: Trial) -> None:
         """Learn from a trial that is over.
@@ -42,6 +46,9 @@ class Searcher(Protocol):
 
 class SearcherOptions(Options):
     """The ``searcher`` section of a sweep; each searcher has its own subclass."""
+
+    several: ClassVar[bool] = False
+    """Whether it can look for a front of several objectives."""
 
     def check(self, rungs: Sequence[int]) -> None:
         """Whether the options fit the rest of the sweep.
@@ -57,6 +64,7 @@ class SearcherOptions(Options):
         """A searcher over ``space``.
 
         Args:
+            objective: with others only where the searcher is made for several.
             seed: fixes its proposals given what it is told.
             rungs: steps at which the scheduler compares trials, and the length of a full run; empty without fidelity.
         """

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from ..spaces import SCORERS, Limit, Problem, SpaceError, did_you_mean, one_of
+from ..spaces import SCORERS, Limit, Objective, Problem, SpaceError, did_you_mean, one_of
 from ..spaces.errors import shown
 from .explain import problems
 from .section import Section
@@ -21,13 +21,17 @@ class ObjectiveSection(Section):
     goal: Literal["maximize", "minimize"]
     """Which direction is better."""
     target: float | None = None
-    """Good enough: the search ends when a trial reaches it."""
+    """Good enough: the search ends when a trial reaches it; of several objectives, all targets at once."""
     reference: float | None = None
     """With several objectives: the worst value that counts; a front is measured from here."""
     scorer: str | None = Field(default=None, json_schema_extra={"enum": [*SCORERS, None]})
     """How the metric is computed from stored predictions; taken from the metric's name when left out."""
     aggregate: Literal["last", "best"] = "last"
     """Which of a trial's reports is its value."""
+
+    def core(self) -> Objective:
+        """The same as a core type."""
+        return Objective(self.metric, self.goal, self.scorer, target=self.target, reference=self.reference)
 
     @model_validator(mode="after")
     def _scorer_is_known(self) -> ObjectiveSection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -18,7 +19,7 @@ from pydantic import (
 from pydantic.config import JsonDict
 from pydantic.json_schema import DEFAULT_REF_TEMPLATE
 
-from ..spaces import Fidelity, Objective, Problem, Space, SpaceError, SweepError
+from ..spaces import Config, Fidelity, Objective, Problem, Space, SpaceError, SweepError
 from ..spaces.errors import shown
 from .agreement import constrained, disagreements
 from .explain import problems
@@ -234,10 +235,28 @@ class Sweep(Section):
 
     @property
     def objective(self) -> Objective:
-        """The metric that the sweep optimises."""
-        first = self.objectives[0]
+        """What the sweep optimises: the first objective, with the limits and the other objectives."""
+        first, *others = self.objectives
         limits = tuple(one.core() for one in self.constraints if isinstance(one, LimitSection))
-        return Objective(first.metric, first.goal, first.scorer, limits)
+        return replace(first.core(), limits=limits, others=tuple(other.core() for other in others))
+
+    @property
+    def compared(self) -> Objective:
+        """The objective by which the scheduler compares trials."""
+        metric = self.scheduler.metric
+        return next((one for one in self.objective.each if one.metric == metric), self.objective)
+
+    @property
+    def given(self) -> list[Config]:
+        """Configs that are tried before any that is proposed: the default, and the rivals of the leaderboard."""
+        rivals = [self.parameters.complete(rival) for rival in self.leaderboard.rivals]
+        return [*dict.fromkeys([self.parameters.default(), *rivals])]
+
+    @property
+    def most_replicates(self) -> int:
+        """Replicates of the finalists at most, without those that confirm the winner."""
+        board = self.leaderboard
+        return board.budget or (board.top + len(self.given)) * board.seeds
 
     @property
     def granted(self) -> Fidelity | None:

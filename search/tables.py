@@ -38,7 +38,7 @@ class AnyText(TypeDecorator[str]):
 
 metadata = MetaData()
 
-REVISION = "0002"
+REVISION = "0003"
 """Of these tables: the newest of search/migrations/versions."""
 
 revision = Table(  # as Alembic keeps it
@@ -104,6 +104,8 @@ trials = Table(
     Column("resplit", Boolean, nullable=False, server_default=false()),
     Column("testable", Boolean, nullable=False, server_default=false()),
     Column("data_id", String(12), nullable=False, server_default=""),
+    Column("train_rows", Integer, nullable=False, server_default="0"),  # of the split; 0 when unknown
+    Column("validation_rows", Integer, nullable=False, server_default="0"),
 )
 
 segments = Table(  # of trials whose config was changed on the way

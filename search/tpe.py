@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Container, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +36,14 @@ class TPE:
 
     Without early stopping: Optuna's TPE, multivariate with ``group`` for conditional spaces and the constant liar for
     parallel trials. With rungs: :class:`_RungModel`, which never puts a truncated value beside a complete one. Either
-    way :attr:`study` has the truth: who runs, and how each trial ended, stopped ones as pruned with all their reports.
+    way :attr:`study` has the truth: who runs, and how each trial ended, stopped ones as pruned with all their reports
+    (of several objectives without them: Optuna has no place for those).
+
+    Of several objectives the good configs are those of the first fronts, and on a front those that contribute most to
+    its hypervolume.
 
     Bergstra et al., Algorithms for Hyper-Parameter Optimization, NeurIPS 2011, section 4; Falkner et al., BOHB, ICML
-    2018.
+    2018; Ozaki et al., Multiobjective Tree-Structured Parzen Estimator, JAIR 73 (2022).
 
     Args:
         startup: trials to learn from before a model is used; until then proposals are random.
@@ -90,24 +94,25 @@ class TPE:
         self.study.enqueue_trial(given)
         self._running[number] = self.study.ask(distributions)
 
-    def on_report(self, number: int, step: int, value: float) -> None:
+    def on_report(self, number: int, step: int, value: float, *others: float) -> None:
         if self._rungs is not None:
-            self._rungs.seen.report(number, step, value)
+            self._rungs.seen.report(number, step, value, *others)
 
     def tell(self, trial: Trial) -> None:
         from optuna.trial import TrialState
 
         if trial.number not in self._running:
             self.adopt(trial.number, trial.config)
-        asked, curve, state = self._running.pop(trial.number), curve_of(trial, self._objective.metric), _state(trial)
+        asked, curve, state = self._running.pop(trial.number), curve_of(trial, self._objective), _state(trial)
         excess = self._objective.excess(trial.metrics)
         if self._rungs is not None:
             self._rungs.seen.end(trial.number, curve, trial.state, excess)
-        for step, value in curve.items():
-            asked.report(value, step)
+        if not self._objective.others:  # Optuna takes no curves of several
+            for step, (value,) in curve.items():
+                asked.report(value, step)
         if self._objective.limits:
             asked.set_constraint("limits", excess)
-        final = trial.value(self._objective.metric) if state == TrialState.COMPLETE else None
+        final = curve[trial.reports[-1].step] if state == TrialState.COMPLETE else None
         self.study.tell(asked, final, state=state)
 
     def _keep(self, number: int, config: Config, asked: optuna.Trial) -> None:
@@ -171,7 +176,7 @@ class _RungModel:
         self._space = space
         self._axes = {name: _axis(space[name]) for name in space.searched}
         self._least = len(self._axes) + 1
-        self.seen = Observations(objective.sign, rungs, max(startup, 2 * self._least))
+        self.seen = Observations(objective, rungs, max(startup, 2 * self._least))
         self._points: list[Floats] = []
 
     def propose(self, rng: np.random.Generator, taken: Container[Config]) -> Config | None:
@@ -191,7 +196,7 @@ class _RungModel:
     def _densities(self, level: float) -> tuple[_Density, _Density]:
         """Of the good configs and of the others."""
         self._points += map(self._encode, self.seen.configs[len(self._points) :])
-        ranked = [index for index, _ in self.seen.ranked(level)]
+        ranked = self.seen.ranked(level)
         count = max(self._least, int(_GOOD_SHARE * len(ranked)))
         others = ranked[count:] + self.seen.running(level)
         axes = list(self._axes.values())
@@ -336,13 +341,14 @@ def _study(objective: Objective) -> optuna.Study:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.create_study(direction=objective.goal)
+    return optuna.create_study(directions=[one.goal for one in objective.each])
 
 
 class TPEOptions(SearcherOptions):
     """Tree-structured Parzen estimator."""
 
     type: Literal["tpe"] = "tpe"
+    several: ClassVar[bool] = True
     startup: int = Field(default=10, ge=1)
     """Random trials before the model is used."""
     multivariate: bool = True

@@ -15,6 +15,7 @@ class Phase(StrEnum):
 
     SEARCH = "search"
     REPLICATE = "replicate"
+    CONFIRM = "confirm"
     TEST = "test"
 
 
@@ -102,6 +103,7 @@ class Trial:
         resplit: the data were split by ``split``, so that replicates saw different data.
         testable: the model can be scored on the sealed test part.
         data_id: identifies the data that were split, so that the sealed part is the same in all trials.
+        train_rows, validation_rows: how many rows the split gave it to train and to validate on; 0 when unknown.
         segments: all stretches, if the config was changed on the way; ``config`` is that of the last.
     """
 
@@ -122,6 +124,8 @@ class Trial:
     resplit: bool = False
     testable: bool = False
     data_id: str = ""
+    train_rows: int = 0
+    validation_rows: int = 0
     segments: tuple[Segment, ...] = ()
     reports: tuple[Report, ...] = ()
 

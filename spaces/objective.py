@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -16,8 +16,11 @@ SCORERS: dict[str, Goal] = {
     "balanced_accuracy": "maximize",
     "error": "minimize",
     "f1_macro": "maximize",
+    "f1_micro": "maximize",
+    "hamming_loss": "minimize",
     "log_loss": "minimize",
     "roc_auc": "maximize",
+    "subset_accuracy": "maximize",
     "mae": "minimize",
     "mse": "minimize",
     "r2": "maximize",
@@ -65,6 +68,9 @@ class Objective:
         scorer: how the same metric is computed from stored predictions (``"accuracy"``, ``"log_loss"``, ...);
             without one it is taken from the metric's name.
         limits: bounds on other metrics.
+        target: good enough.
+        reference: with others: the worst value that counts.
+        others: what is optimised as well; what is sought then is a front.
 
     Raises:
         SpaceError: for a metric without a name, or another goal.
@@ -74,6 +80,9 @@ class Objective:
     goal: Goal
     scorer: str | None = None
     limits: tuple[Limit, ...] = ()
+    target: float | None = None
+    reference: float | None = None
+    others: tuple[Objective, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.metric, str) or not self.metric:
@@ -91,6 +100,25 @@ class Objective:
     def score(self, value: float) -> float:
         """``value`` turned so that larger is better."""
         return self.sign * value
+
+    @property
+    def each(self) -> tuple[Objective, ...]:
+        """This one and the others."""
+        return (self, *self.others)
+
+    @property
+    def corner(self) -> tuple[float | None, ...]:
+        """Where a front is measured from: the reference of each objective as a score, None without one."""
+        return tuple(None if one.reference is None else one.score(one.reference) for one in self.each)
+
+    def scores(self, metrics: Mapping[str, Any]) -> tuple[float, ...]:
+        """The value of each objective, turned so that larger is better."""
+        return tuple(one.score(float(metrics[one.metric])) for one in self.each)
+
+    def reached(self, scores: Sequence[float]) -> bool:
+        """Whether every target that there is was reached; never without any."""
+        aims = {index: one.score(one.target) for index, one in enumerate(self.each) if one.target is not None}
+        return bool(aims) and all(scores[index] >= aim for index, aim in aims.items())
 
     def excess(self, metrics: Mapping[str, Any]) -> float:
         """How far metrics lie beyond all limits; 0 within. What is not among them is taken to be within."""

@@ -232,6 +232,17 @@ class Space(Mapping[str, Parameter]):
         Raises:
             SpaceError: all unknown, missing, inactive and out-of-range parameters.
         """
+        return self._checked(values, complete=False)
+
+    def complete(self, values: Mapping[str, Any]) -> Config:
+        """:meth:`validate`, with the defaults of active parameters that are not given.
+
+        Raises:
+            SpaceError: all unknown, inactive and out-of-range parameters.
+        """
+        return self._checked(values, complete=True)
+
+    def _checked(self, values: Mapping[str, Any], *, complete: bool) -> Config:
         if not isinstance(values, Mapping):
             raise SpaceError(f"expected a mapping from names to values, got {shown(values)}")
         given = flatten(values)
@@ -243,7 +254,9 @@ class Space(Mapping[str, Parameter]):
                 unsure.add(name)
             elif self.active(name, checked):
                 try:
-                    checked[name] = self._value(name, given)
+                    checked[name] = (
+                        self[name].default_value if complete and name not in given else self._value(name, given)
+                    )
                 except SpaceError as error:
                     unsure.add(name)
                     problems += [problem.under(name) for problem in error.problems]

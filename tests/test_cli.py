@@ -261,7 +261,7 @@ def test_export(done: Any) -> None:
 
 
 def test_export_says_what_was_not_replicated(fresh: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("assay.cluster.phases.PhaseRunner._replicates", lambda self: iter(()))
+    monkeypatch.setattr("assay.cluster.phases.PhaseRunner._replicate", lambda self: None)
     assert fresh("run", "sweep.yaml", "--inline", "--trials", "2").code == 0
     assert "not replicated: the score of this config comes from the search" in fresh("export", "bowl").err
 

@@ -15,6 +15,7 @@ from assay.search.yaml_reader import read_yaml
 DOCS = Path(assay.__file__).parent / "docs"
 TEXT = (DOCS / "spaces.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, flags=re.DOTALL | re.MULTILINE)
+DATA = re.findall(r"^```python\n(.*?)^```$", (DOCS / "data.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 REST = {"name": "page", "objectives": [{"metric": "loss", "goal": "minimize"}], "budget": {"trials": 3}}
 
 
@@ -38,6 +39,12 @@ def test_the_python_blocks_run(text: str, tmp_path: Path, monkeypatch: pytest.Mo
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     namespace: dict[str, object] = {"__name__": "page"}
     exec(compile(text, "docs/spaces.md", "exec", dont_inherit=True), namespace)  # its assertions speak
+
+
+@pytest.mark.parametrize("text", DATA)
+def test_the_blocks_of_the_page_on_data_run(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(text, "docs/data.md", "exec", dont_inherit=True), {"__name__": "page"})  # its assertions speak
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import assay
-from assay.search import Phase, State, Sweep, missing_engines
+from assay.search import Phase, State, Sweep, missing_engines, registry
 from assay.search.yaml_reader import read_yaml
 
 VALID = Path(__file__).parent / "search" / "sweeps" / "valid"
@@ -51,6 +51,9 @@ def runnable(raw: Any, searcher: str) -> Sweep:
     scheduler = raw.get("scheduler", "none")
     if isinstance(scheduler, Mapping) and scheduler["type"] == "pbt":
         scheduler = {**scheduler, "population": 3}
+    if not registry.SEARCHERS[searcher].several:
+        raw = {key: value for key, value in raw.items() if key != "export"}
+        raw["objectives"] = [{k: v for k, v in raw["objectives"][0].items() if k != "reference"}]
     raw = raw | {
         "searcher": searcher,
         "scheduler": scheduler,
@@ -60,11 +63,7 @@ def runnable(raw: Any, searcher: str) -> Sweep:
         "leaderboard": {"top": 2, "seeds": 2},
     }
     for problem in sorted(missing_engines(Sweep(**raw)), key=lambda problem: problem.where, reverse=True):
-        outer = problem.where[0]
-        if outer == "objectives":
-            raw["objectives"] = [{k: v for k, v in raw["objectives"][0].items() if k != "reference"}]
-        else:
-            raw.pop(outer, None)
+        raw.pop(problem.where[0], None)
     return Sweep(**raw)
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..spaces import TrainableError
 from .checkpoints import CheckpointStore
 from .predictions import as_predictions
 from .randomness import RandomState
 from .spec import Predictions, TrialSpec
-from .splits import OTHER_DATA, Split, as_targets, fingerprint, is_classes, row_count, split_indices, take
+from .splits import OTHER_DATA, Split, row_count, split_indices, take
+from .targets import as_groups, as_sensitive, as_targets, class_names, fingerprint, is_classes
+from .weights import RegisteredNetwork, Weights
 
 
 class TrialHandle:
@@ -46,7 +50,10 @@ class TrialHandle:
         self._split: Split | None = None
         self._sealed: tuple[Any, Any] | None = None
         self._resplit = False
+        self._network: RegisteredNetwork | None = None
+        self._kept: dict[str, _Kept] = {}
         self.data_id = ""
+        self.train_rows = self.validation_rows = 0
 
     @property
     def split_id(self) -> int:
@@ -67,27 +74,46 @@ class TrialHandle:
             )
         return iter(range(self._first_step, self.max_steps))
 
-    def split(self, inputs: Any, targets: Any, *, validation: float = 0.2, test: float = 0.2) -> Split:
+    def split(
+        self,
+        inputs: Any,
+        targets: Any,
+        *,
+        validation: float = 0.2,
+        test: float = 0.2,
+        groups: Any = None,
+        sensitive: Any = None,
+    ) -> Split:
         """Train and validation parts of a data set; the rest is sealed until the test phase.
 
         The sealed part is the same in every trial of the sweep. Train and validation are the same for all trials of
-        the search and new for each replicate. Classes keep their shares; float targets are not stratified.
+        the search and new for each replicate; with ``leaderboard: {folds: 5}`` in the sweep, replicates validate on one
+        fold after the other of what is not sealed, and ``validation`` is not used. Classes keep their shares; float
+        targets and several labels are not stratified.
 
         Args:
             inputs: array, tensor, data frame or list with n rows.
-            targets: shape (n,).
+            targets: shape (n,); or shape (n, L) of 0 and 1, for L labels that do not exclude each other.
             validation, test: shares of all rows.
+            groups: what rows belong to, such as a patient, shape (n,): rows of one group are never in two parts, and
+                the shares are met as far as groups allow.
+            sensitive: a column, shape (n,), by which predictions are compared later, such as an age group; it is kept
+                with stored predictions, and changes no split.
 
         Raises:
-            TrainableError: when the shapes or the shares do not fit, or when targets or shares are not those of earlier
-                trials, so that the sealed part would be another one.
+            TrainableError: when the shapes or the shares do not fit, when there are too few rows or groups, or when
+                targets, groups or shares are not those of earlier trials, so that the sealed part would be another one.
         """
         labels = as_targets(targets)
         if row_count(inputs) != len(labels):
             raise TrainableError(f"split: {row_count(inputs)} inputs and {len(labels)} targets")
-        self._check_same_data(fingerprint(labels, validation, test))
+        members = None if groups is None else as_groups(groups, len(labels))
+        column = None if sensitive is None else as_sensitive(sensitive, len(labels))
+        self._check_same_data(fingerprint(labels, validation, test, members))
         random_state = RandomState.now()
-        rows = split_indices(labels, self._spec.data_seed, self._spec.split_id, validation, test)
+        rows = split_indices(
+            labels, self._spec.data_seed, self._spec.split_id, validation, test, groups=members, folds=self._spec.folds
+        )
         random_state.restore()  # the first split in a process imports a library that draws numbers on import
         self._resplit = True
         self._split = Split(
@@ -97,8 +123,12 @@ class TrialHandle:
             y_val=take(targets, rows.validation),
             classes=np.unique(labels) if is_classes(labels) else None,
         )
+        self.train_rows, self.validation_rows = len(rows.train), len(rows.validation)
+        names = class_names(targets)
+        self._kept = {"validation": _Kept.of(rows.validation, names, column)}
         if self._spec.open_test:
             self._sealed = take(inputs, rows.test), take(targets, rows.test)
+            self._kept["test"] = _Kept.of(rows.test, names, column)
         return self._split
 
     def _check_same_data(self, data_id: str) -> None:
@@ -146,7 +176,8 @@ class TrialHandle:
             predictions: a function from inputs to predictions, such as ``model.predict_proba``; it is called when the
                 trial ends, also when it is stopped early, so give it before the first report. Or an array for the
                 validation part; then there is no score on the sealed test. Class probabilities have shape (n, C) with
-                columns in the order of sorted labels, regression outputs shape (n,).
+                columns in the order of sorted labels, probabilities of labels that do not exclude each other shape
+                (n, L), regression outputs shape (n,).
             labels: the true values for an array of predictions; without them, the targets of ``trial.split``.
 
         Raises:
@@ -158,6 +189,17 @@ class TrialHandle:
                 "of trial.split, whose targets are known: leave labels out"
             )
         self._predict, self._labels = predictions, labels
+
+    def save_weights(self, network: Any) -> None:
+        """Keep the weights of a torch module: they are stored as safetensors when the trial ends, also when stopped.
+
+        Call it once the network is built, before a checkpoint is loaded into it and before training: its weights at
+        that moment are fingerprinted, and only networks that started alike can be averaged.
+
+        Raises:
+            TrainableError: for what is no torch module, and for weights that safetensors cannot hold.
+        """
+        self._network = RegisteredNetwork(network)
 
     # What follows is for the session that runs the trial.
 
@@ -214,14 +256,64 @@ class TrialHandle:
         if self._sealed is not None:
             parts["test"] = self._sealed
         return {
-            part: as_predictions(self._predict(inputs), as_targets(targets), self._split.classes)
+            part: self._kept[part].added_to(
+                as_predictions(self._predict(inputs), as_targets(targets), self._split.classes)
+            )
             for part, (inputs, targets) in parts.items()
         }
+
+    def collect_weights(self) -> Weights | None:
+        """Weights of the registered network; None without one, beside the first process, and in the test phase.
+
+        Raises:
+            TrainableError: when they cannot be stored.
+        """
+        if self._network is None or self._spec.rank or self._spec.open_test:
+            return None
+        return self._network.collect()
+
+    @property
+    def predict(self) -> Callable[[Any], Any] | None:
+        """The function given to :meth:`save_predictions`; None when there is none."""
+        return self._predict if callable(self._predict) else None
+
+    @property
+    def made_split(self) -> Split | None:
+        """What :meth:`split` answered; None when the data were not split by it."""
+        return self._split
+
+    @property
+    def sealed(self) -> tuple[Any, Any] | None:
+        """Inputs and targets of the test part; None outside the test phase."""
+        return self._sealed
+
+    @property
+    def network(self) -> Any:
+        """The module given to :meth:`save_weights`; None when there is none."""
+        return self._network.network if self._network else None
 
     def _array_predictions(self) -> Predictions:
         if self._labels is not None:
             labels = as_targets(self._labels)
-            return as_predictions(self._predict, labels, np.unique(labels) if is_classes(labels) else None)
+            made = as_predictions(self._predict, labels, np.unique(labels) if is_classes(labels) else None)
+            return replace(made, names=class_names(self._labels))
         if self._split is None:
             raise TrainableError("save_predictions: give labels=..., or split the data with trial.split")
-        return as_predictions(self._predict, as_targets(self._split.y_val), self._split.classes)
+        made = as_predictions(self._predict, as_targets(self._split.y_val), self._split.classes)
+        return self._kept["validation"].added_to(made)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What is stored beside predictions of one part: names of classes, row numbers, values of a sensitive column."""
+
+    names: tuple[str, ...]
+    rows: npt.NDArray[np.int64]
+    sensitive: npt.NDArray[np.str_] | None
+
+    @classmethod
+    def of(cls, rows: npt.NDArray[np.int64], names: tuple[str, ...], column: npt.NDArray[np.str_] | None) -> _Kept:
+        return cls(names, rows, None if column is None else column[rows])
+
+    def added_to(self, predictions: Predictions) -> Predictions:
+        return replace(predictions, names=self.names, rows=self.rows, sensitive=self.sensitive)

@@ -13,33 +13,38 @@ class MetricError(TrainableError):
     """A report that cannot be used: no metrics, or the objective is missing or not a finite number."""
 
 
-def clean_metrics(metrics: Any, objective: str) -> dict[str, bool | int | float | str | None]:
+def clean_metrics(metrics: Any, *objectives: str) -> dict[str, bool | int | float | str | None]:
     """``metrics`` as plain scalars that JSON can hold.
 
-    NumPy scalars and tensors of one element become numbers. A NaN or infinity becomes None, unless it is the
+    NumPy scalars and tensors of one element become numbers. A NaN or infinity becomes None, unless it is an
     objective's.
 
     Raises:
-        MetricError: when ``metrics`` is no mapping, a value is no scalar, or ``objective`` is missing or not finite.
+        MetricError: when ``metrics`` is no mapping, a value is no scalar, or one of ``objectives`` is missing or not
+            finite.
     """
     if not isinstance(metrics, Mapping):
         raise MetricError(
-            f"reported {type(metrics).__name__} {str(metrics)[:60]!r}, expected metrics such as {{{objective!r}: 0.9}}"
+            f"reported {type(metrics).__name__} {str(metrics)[:60]!r}, expected metrics such as "
+            f"{{{', '.join(f'{name!r}: 0.9' for name in objectives)}}}"
         )
-    if objective not in metrics:
-        names = ", ".join(map(str, metrics)) or "nothing"
-        hint = did_you_mean(objective, [str(name) for name in metrics])
-        raise MetricError(f"metric {objective!r} was not reported{hint}; the report has: {names}")
+    for objective in objectives:
+        if objective not in metrics:
+            names = ", ".join(map(str, metrics)) or "nothing"
+            hint = did_you_mean(objective, [str(name) for name in metrics])
+            raise MetricError(f"metric {objective!r} was not reported{hint}; the report has: {names}")
     clean = {str(name): _scalar(str(name), value) for name, value in metrics.items()}
-    value = clean[objective]
+    return clean | {objective: _finite(objective, clean[objective], metrics[objective]) for objective in objectives}
+
+
+def _finite(name: str, value: bool | int | float | str | None, reported: Any) -> float:
     if value is None or isinstance(value, str):
-        shown = repr(value) if isinstance(value, str) else str(metrics[objective])[:60]
-        raise MetricError(f"metric {objective!r} is {shown}, not a finite number")
+        shown = repr(value) if isinstance(value, str) else str(reported)[:60]
+        raise MetricError(f"metric {name!r} is {shown}, not a finite number")
     try:
-        clean[objective] = float(value)
+        return float(value)
     except OverflowError:
-        raise MetricError(f"metric {objective!r} is a whole number too large for a float") from None
-    return clean
+        raise MetricError(f"metric {name!r} is a whole number too large for a float") from None
 
 
 def _scalar(name: str, value: Any) -> bool | int | float | str | None:

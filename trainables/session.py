@@ -28,6 +28,11 @@ _WENT_ON = (
     "(a bare except, except BaseException); clean up in finally"
 )
 
+_TRAINED_PAST = (
+    "the training function trains on past report {length}, with which the trial ended: let it go on from "
+    "trial.checkpoint, over `for step in trial.steps()`"
+)
+
 
 class TrialStopped(BaseException):
     """Leaves a plain function that is told to stop; no ``Exception``, so that ``except Exception`` lets it pass."""
@@ -63,6 +68,7 @@ class Session:
         self._reports: _Reports | None = None
         self._random: RandomState | None = None
         self._outcome: Finished | Failed | None = None
+        self.restored_step = 0
 
     def advance(self) -> Event:
         """Train to the next report or to the end."""
@@ -98,6 +104,43 @@ class Session:
         with self._own_random():
             event = self._timed(self._abandon)
         return event if isinstance(event, Failed) and event.cause is Cause.STUCK else None
+
+    def hold(self, length: int, *, stopped: bool) -> TrialHandle:
+        """Bring the model back to how it was after report ``length``, and keep what it needs open.
+
+        Where no checkpoint of that report is there, it is trained again, from the newest one or from the seed.
+
+        Args:
+            stopped: the trial was told to stop at that report; else the function is run to its own end.
+
+        Returns:
+            what the training function told of its model. :meth:`release` ends its validity.
+
+        Raises:
+            TrainableError: when the function trains past ``length``. Exceptions of the function pass as they are.
+        """
+        with self._own_random():
+            self._restore()
+            self.restored_step = self._step
+            whole = self._step >= length
+            if whole and self._handle.max_steps is not None:
+                self._handle.max_steps = self._step
+            seed_everything(self._spec.seed)
+            self._reports = _start(self._trainable, self._spec, self._handle)
+            try:
+                for _ in self._reports:
+                    if whole:
+                        raise TrainableError(_TRAINED_PAST.format(length=length))
+                    self._step += 1
+                    if self._step > length or (stopped and self._step == length):
+                        break
+            finally:
+                self._close()
+        return self._handle
+
+    def release(self) -> None:
+        """Let go of what :meth:`hold` kept open."""
+        self._let_go()
 
     @contextmanager
     def _own_random(self) -> Iterator[None]:
@@ -184,7 +227,7 @@ class Session:
         if metrics is _END:
             return self._finish(start)
         self._step += 1
-        clean = clean_metrics(metrics, self._spec.metric)
+        clean = clean_metrics(metrics, self._spec.metric, *self._spec.others)
         checkpoint = self._handle.commit_checkpoint(self._step)
         return Reported(self._spec.number, self._step, clean, time.perf_counter() - start, checkpoint)
 
@@ -193,9 +236,20 @@ class Session:
         if self._step == 0 and not self._spec.open_test:
             raise MetricError(f"ended without a report of metric {self._spec.metric!r}: yield or report it")
         predictions = self._handle.collect_predictions()
+        weights = self._handle.collect_weights()
         seconds = time.perf_counter() - start
         handle = self._handle
-        return Finished(self._spec.number, seconds, predictions, handle.resplit, handle.testable, handle.data_id)
+        return Finished(
+            self._spec.number,
+            seconds,
+            predictions,
+            handle.resplit,
+            handle.testable,
+            handle.data_id,
+            handle.train_rows,
+            handle.validation_rows,
+            weights,
+        )
 
 
 def _diagnose(error: BaseException) -> tuple[Cause, str, str]:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .weights import Weights
+
 OUTPUT = "output.log"
 """What a trial printed, in its folder."""
 
@@ -21,10 +23,12 @@ class TrialSpec:
         number: the trial's number in its sweep.
         config: nested parameter values, as the training function receives them.
         metric: must be in every report, and finite.
+        others: metrics of further objectives, of which the same holds.
         seed: for every random generator of the run.
         split_id: which train/validation split of the development part; equal ids give equal splits.
         data_seed: fixes the sealed test part; one value for the whole sweep.
         data_id: what :meth:`TrialHandle.split` was given in earlier trials of the sweep; empty when not known yet.
+        folds: validation is one of so many parts instead of a share, chosen by ``split_id``.
         open_test: predict the sealed test part when the run ends. Only the test phase sets it.
         max_steps: reports of a full run (the fidelity's ``max``); None when the sweep has no fidelity.
         restore: checkpoints to go on from, as (steps before it, path or URL), the one to be preferred first; the next
@@ -45,6 +49,7 @@ class TrialSpec:
     split_id: int = 0
     data_seed: int = 0
     data_id: str = ""
+    folds: int | None = None
     open_test: bool = False
     max_steps: int | None = None
     restore: tuple[tuple[int, str], ...] = ()
@@ -57,6 +62,7 @@ class TrialSpec:
     rank: int = 0
     world_size: int = 1
     stop_timeout: float | None = 60.0
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,12 +70,20 @@ class Predictions:
     """Predictions for the examples of one part of the data.
 
     Args:
-        values: probabilities, shape (n, C) with rows that sum to 1, or regression outputs, shape (n,).
-        targets: class indices 0..C-1 (int64, shape (n,)) or regression targets (float64, shape (n,)).
+        values: probabilities, shape (n, C) with rows that sum to 1; of labels that do not exclude each other, shape
+            (n, L); or regression outputs, shape (n,).
+        targets: class indices 0..C-1 (int64, shape (n,)), labels of 0 and 1 (int8, shape (n, L)) or regression targets
+            (float64, shape (n,)).
+        names: of the classes or labels, in the order of the columns; empty when they are not known.
+        rows: numbers of the examples in the data set that was split, shape (n,); None when they are not known.
+        sensitive: value of a sensitive column, shape (n,); None without one.
     """
 
     values: npt.NDArray[np.float32]
     targets: npt.NDArray[Any]
+    names: tuple[str, ...] = ()
+    rows: npt.NDArray[np.int64] | None = None
+    sensitive: npt.NDArray[np.str_] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +103,9 @@ class Finished:
 
     ``predictions`` has "validation" and, in the test phase, "test". ``resplit`` says that the data were split by
     ``split_id``, so that another id means other data; ``testable`` that the model can predict the sealed test part.
-    ``data_id`` identifies targets and shares of the split, which fix the sealed part.
+    ``data_id`` identifies targets and shares of the split, which fix the sealed part; ``train_rows`` and
+    ``validation_rows`` are the sizes of its parts, 0 without one. ``weights`` are those of the network that was
+    registered, if one was.
     """
 
     number: int
@@ -98,6 +114,9 @@ class Finished:
     resplit: bool = False
     testable: bool = False
     data_id: str = ""
+    train_rows: int = 0
+    validation_rows: int = 0
+    weights: Weights | None = None
 
 
 class Cause(StrEnum):

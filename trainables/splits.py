@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..spaces import TrainableError
+from .division import cut, hold_out, hold_out_groups
+from .targets import is_classes
 
 _FEWEST_TO_STRATIFY = 5
 _ROUNDING = 1e-9  # 0.1 * 30 is 3.0000000000000004 rows
 
 
 OTHER_DATA = (
-    "split: targets, their order or the shares differ from an earlier call or another trial, so the sealed test part "
-    "would be another one: load the same data in the same order in every trial, whatever the config"
+    "split: targets, groups, their order or the shares differ from an earlier call or another trial, so the sealed "
+    "test part would be another one: load the same data in the same order in every trial, whatever the config"
 )
 """Why a trial fails that splits other data than the others."""
 
@@ -27,8 +29,8 @@ OTHER_DATA = (
 class Split:
     """What a trial may train and choose on; it holds no row of the sealed test part.
 
-    Shapes: ``x_*`` (n, ...) and ``y_*`` (n,), of the types that were given. ``classes`` are the sorted labels, whose
-    order is the order of probability columns; None for regression (float targets).
+    Shapes: ``x_*`` (n, ...) and ``y_*`` (n,) or (n, L), of the types that were given. ``classes`` are the sorted
+    labels, whose order is the order of probability columns; None for regression (float targets) and several labels.
     """
 
     x_train: Any
@@ -48,12 +50,24 @@ class SplitIndices:
 
 
 def split_indices(
-    targets: npt.NDArray[Any], data_seed: int, split_id: int, validation: float, test: float
+    targets: npt.NDArray[Any],
+    data_seed: int,
+    split_id: int,
+    validation: float,
+    test: float,
+    *,
+    groups: npt.NDArray[np.int64] | None = None,
+    folds: int | None = None,
 ) -> SplitIndices:
     """Row numbers of the parts, shares ``1 - validation - test``, ``validation`` and ``test`` of all rows.
 
-    The test part depends on ``data_seed`` alone; train and validation also on ``split_id``. Classes keep their shares
-    when each has at least 5 rows and each part has room for one row of each class.
+    The test part depends on ``data_seed`` (and ``groups``) alone; train and validation also on ``split_id``. Classes
+    keep their shares when each has at least 5 rows and each part has room for one row of each class.
+
+    Args:
+        groups: a number for each row; rows of a group stay together, so shares are met as far as groups allow.
+        folds: validation is one of so many parts of what is not sealed, instead of a share: fold ``(s - 1) % folds`` of
+            division ``(s - 1) // folds`` for split ``s``; split 0 has a division of its own.
 
     Raises:
         TrainableError: when a share is not above 0, or a part would be empty.
@@ -69,29 +83,33 @@ def split_indices(
             f"split: {count} rows cannot be divided into {held} for the test, {chosen} for validation and at "
             "least 1 for training: give more rows"
         )
+    if groups is not None and (known := len(np.unique(groups))) < (least := 1 + (folds or 2)):
+        raise TrainableError(
+            f"split: {known} group{'s' * (known != 1)} cannot be divided among the test part and "
+            f"{f'{folds} folds' if folds else 'validation and training'}: give at least {least}, or leave groups out"
+        )
     keep = is_classes(targets) and np.unique(targets, return_counts=True)[1].min() >= _FEWEST_TO_STRATIFY
-    labels = targets if keep else np.zeros(count)
-    development, sealed = _divide(np.arange(count), labels, held, [data_seed, 0])
-    train, val = _divide(development, labels, chosen, [data_seed, 1, split_id])
+    labels = targets if keep else None
+    development, sealed = _hold_out(np.arange(count), labels, groups, held, [data_seed, 0])
+    if folds is None:
+        train, val = _hold_out(development, labels, groups, chosen, [data_seed, 1, split_id])
+    else:
+        division, fold = divmod(split_id - 1, folds) if split_id else (-1, 0)
+        val = next(islice(cut(development, labels, groups, folds, [data_seed, 2, division + 1]), fold, None))
+        train = np.setdiff1d(development, val)
     return SplitIndices(train, val, sealed)
 
 
-def _divide(
-    rows: npt.NDArray[np.int64], labels: npt.NDArray[Any], count: int, seed: list[int]
+def _hold_out(
+    rows: npt.NDArray[np.int64],
+    labels: npt.NDArray[Any] | None,
+    groups: npt.NDArray[np.int64] | None,
+    count: int,
+    seed: list[int],
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """All but ``count`` of ``rows``, and these; the labels keep their shares if they can."""
-    from sklearn.model_selection import train_test_split
-
-    counts = np.unique(labels[rows], return_counts=True)[1]
-    fits = counts.min() >= 2 and len(counts) <= min(count, len(rows) - count)
-    state = int(np.random.SeedSequence(seed).generate_state(1)[0])
-    first, second = train_test_split(rows, test_size=count, random_state=state, stratify=labels[rows] if fits else None)
-    return np.sort(first), np.sort(second)
-
-
-def is_classes(targets: npt.NDArray[Any]) -> bool:
-    """Whether targets are class labels (whole numbers, text, booleans) and not measurements (floats)."""
-    return targets.dtype.kind != "f"
+    if groups is None:
+        return hold_out(rows, np.zeros(int(rows.max()) + 1) if labels is None else labels, count, seed)
+    return hold_out_groups(rows, labels, groups, count, seed)
 
 
 def take(values: Any, rows: npt.NDArray[np.int64]) -> Any:
@@ -129,41 +147,3 @@ def row_count(values: Any) -> int:
             f"split: inputs must have n rows, got {type(values).__name__} without a length: give an array, tensor, "
             "data frame or list"
         ) from None
-
-
-def as_targets(targets: Any) -> npt.NDArray[Any]:
-    """Targets as an array of shape (n,), float64 for measurements.
-
-    Raises:
-        TrainableError: for another shape, and for labels that are missing or of mixed types.
-    """
-    try:
-        array = np.asarray(targets.detach().cpu() if hasattr(targets, "detach") else targets)
-    except ValueError as error:
-        raise TrainableError(f"split: targets must have shape (n,): {error}") from None
-    if array.ndim != 1 or len(array) == 0:
-        raise TrainableError(f"split: targets must have shape (n,), got {array.shape}")
-    if array.dtype.kind == "O":
-        array = _plain(array)
-    return array.astype(np.float64) if array.dtype.kind == "f" else array
-
-
-def _plain(array: npt.NDArray[np.object_]) -> npt.NDArray[Any]:
-    """Numbers kept as objects as numbers; other objects when they can be sorted."""
-    inferred = np.asarray(array.tolist())
-    if inferred.dtype.kind in "iufb":
-        return inferred
-    try:
-        np.unique(array)
-    except TypeError as error:
-        raise TrainableError(
-            f"split: targets are missing in places or of mixed types ({error}): drop such rows first"
-        ) from None
-    return array
-
-
-def fingerprint(targets: npt.NDArray[Any], validation: float, test: float) -> str:
-    """The same for the same targets, shape (n,), in the same order with the same shares: what fixes the sealed part."""
-    content = targets.tobytes() if targets.dtype.kind in "biuf" else "\0".join(map(str, targets)).encode()
-    text = f"{len(targets)} {targets.dtype.kind} {validation!r} {test!r} "
-    return hashlib.sha256(text.encode() + content).hexdigest()[:12]

@@ -22,11 +22,13 @@ class Replicates:
             0 when they do not, or when every replicate was scored on the same examples.
         examples: score of each example, shape (k, r, n), when all replicates were scored on the same n examples and
             the score is their mean; None otherwise.
+        rope: region of practical equivalence, in units of the score; None when differences of any size matter.
     """
 
     scores: Floats
     overlap: float = 0.0
     examples: npt.NDArray[np.floating] | None = None
+    rope: float | None = None
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,11 @@ class BestSet:
         best: index of the largest mean.
         differences: best mean minus each mean; 0 for the best.
         low, high: simultaneous interval of (best of the others) minus (this one): how much worse than its best rival
-            a config is; negative values: better. A config is tied when ``low`` is not above 0. NaN where the test
-            gives no interval.
+            a config is; negative values: better. Hsu's interval ends at 0 where the data say which is better: ``low``
+            is 0 for who is not tied, ``high`` is 0 for who is tied alone. It does not say by how much at least. NaN
+            for a config without rivals.
         p_values: adjusted p of "no worse than the best"; 1 for the best.
-        tied: the set.
+        tied: the set: p above alpha.
         statement: what is guaranteed, in one sentence.
     """
 

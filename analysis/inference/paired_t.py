@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
-Floats = npt.NDArray[np.float64]
+from .best_set import Floats, Replicates
+from .holm import holm
+from .pairwise_t import paired_t_best
+from .scaled import ROUNDING, largest
 
-_ROUNDING = 1e-12  # of values whose largest magnitude is 1
+__all__ = ["Floats", "holm", "mean", "paired_t", "t_interval", "vary", "worse_than_best"]
 
 
 def worse_than_best(scores: Floats) -> Floats:
@@ -26,11 +28,7 @@ def worse_than_best(scores: Floats) -> Floats:
         to .98 for k = 10). Other configs as good as the best are left out more often. With k = 2 the p is doubled,
         because which of the two is tested against the other was chosen by looking.
     """
-    resolution = _resolution(scores)
-    against_best = np.array([paired_t(scores[0], other, resolution) for other in scores[1:]])
-    if len(against_best) == 1:
-        against_best = np.minimum(1.0, 2 * against_best)
-    return np.concatenate([[1.0], holm(against_best)])
+    return paired_t_best(Replicates(scores), 0.5).p_values
 
 
 def paired_t(better: Floats, worse: Floats, resolution: float = 0.0) -> float:
@@ -41,30 +39,21 @@ def paired_t(better: Floats, worse: Floats, resolution: float = 0.0) -> float:
             spread at least as two rounded numbers do (variance resolution**2 / 6): a few equal differences of a coarse
             score prove little. Between configs that score the same in every replicate nothing is random, and p is 0.
     """
-    scale = _largest(better, worse)
+    scale = largest(better, worse)
     difference = better / scale - worse / scale
     center, spread = float(difference.mean()), float(np.ptp(difference))
-    constant = max(np.ptp(better / scale), np.ptp(worse / scale)) <= _ROUNDING
-    if spread <= _ROUNDING and (abs(center) <= _ROUNDING or constant or not resolution):
-        return 0.0 if center > _ROUNDING else 1.0
+    constant = max(np.ptp(better / scale), np.ptp(worse / scale)) <= ROUNDING
+    if spread <= ROUNDING and (abs(center) <= ROUNDING or constant or not resolution):
+        return 0.0 if center > ROUNDING else 1.0
     error = max(float(difference.std(ddof=1)), resolution / scale / math.sqrt(6)) / math.sqrt(len(difference))
     return float(stats.t.sf(center / error, len(difference) - 1))
-
-
-def holm(p_values: Floats) -> Floats:
-    """Step-down adjusted p-values, shape (m,). Holm, Scand. J. Statist. 6 (1979)."""
-    order = np.argsort(p_values)
-    steps = p_values[order] * np.arange(len(p_values), 0, -1)
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps)) if len(p_values) else steps
-    return adjusted
 
 
 def t_interval(values: Floats, confidence: float) -> tuple[float, float]:
     """Confidence interval of the mean of ``values``, shape (r,); infinite for a single value."""
     if len(values) < 2:
         return -math.inf, math.inf
-    scale = _largest(values)
+    scale = largest(values)
     center, spread = float(np.mean(values / scale)), float(stats.sem(values / scale))
     half = spread * float(stats.t.ppf((1 + confidence) / 2, len(values) - 1))
     return (center - half) * scale, (center + half) * scale
@@ -72,23 +61,10 @@ def t_interval(values: Floats, confidence: float) -> tuple[float, float]:
 
 def mean(values: Floats) -> float:
     """Mean of ``values``, shape (r,), also where their sum would overflow."""
-    scale = _largest(values)
+    scale = largest(values)
     return float(np.mean(values / scale)) * scale
 
 
 def vary(scores: Floats) -> bool:
     """Whether any config scores differently in two replicates; ``scores`` has shape (k, r)."""
-    return bool(np.ptp(scores / _largest(scores), axis=1).max() > _ROUNDING)
-
-
-def _resolution(scores: Floats) -> float:
-    """The smallest gap between two different scores."""
-    scale = _largest(scores)
-    gaps = np.diff(np.sort(scores / scale, axis=None))
-    real = gaps[gaps > _ROUNDING]
-    return float(real.min()) * scale if len(real) else 0.0
-
-
-def _largest(*values: Floats) -> float:
-    """Largest magnitude; divided by it, metrics of any size can be squared and compared. 1 when all are 0."""
-    return max(float(np.abs(array).max()) for array in values) or 1.0
+    return bool(np.ptp(scores / largest(scores), axis=1).max() > ROUNDING)

@@ -23,7 +23,7 @@ SPEC: dict[str, Any] = {
     "objectives": [{"metric": "accuracy", "goal": "maximize"}],
     "parameters": {"lr": {"type": "float", "min": 1e-6, "max": 1.0, "log": True, "default": 0.1}},
     "budget": {"trials": 10},
-    "leaderboard": {"top": 3, "seeds": 3},
+    "leaderboard": {"top": 3, "seeds": 3, "test": "paired_t"},
 }
 
 
@@ -55,19 +55,19 @@ class Recorder:
     def failed_replicate(self, parent: Trial, split: int, reason: str) -> Trial:
         return self._replicate(parent, split, [], {"state": State.FAILED, "reason": reason})
 
-    def predict(self, trial: Trial, part: str, values: npt.ArrayLike, targets: npt.ArrayLike) -> Path:
-        """Keep predictions of a trial; returns their file."""
-        predictions = Predictions(np.asarray(values, np.float32), np.asarray(targets))
-        artifact = write_predictions(self.ledger.store, self.record.name, trial.number, part, predictions)
-        self.ledger.update_trial(self.record, trial, [artifact])
-        return self.ledger.store / artifact.path
+    def predict(self, trial: Trial, part: str, values: npt.ArrayLike, targets: npt.ArrayLike, **more: Any) -> Path:
+        """Keep predictions of a trial (``more``: names, rows, sensitive); returns their file."""
+        predictions = Predictions(np.asarray(values, np.float32), np.asarray(targets), **more)
+        files = write_predictions(self.ledger.store, self.record.name, trial.number, part, predictions)
+        self.ledger.update_trial(self.record, trial, files)
+        return self.ledger.store / files[0].path
 
-    def test(self, model: Trial, values: npt.ArrayLike, targets: npt.ArrayLike) -> Path:
+    def test(self, model: Trial, values: npt.ArrayLike, targets: npt.ArrayLike, **more: Any) -> Path:
         """A trial of the test phase that scored ``model``."""
         trial = Trial(
             next(self._numbers), Phase.TEST, State.COMPLETE, model.config, model.seed, model.split, model.number
         )
-        return self.predict(self._add(trial, [], {}), "test", values, targets)
+        return self.predict(self._add(trial, [], {}), "test", values, targets, **more)
 
     def results(self, state: str = "finished") -> Results:
         self.ledger.set_state(self.record, state)

@@ -18,7 +18,7 @@ def trial(number: int, *values: float, state: State = State.COMPLETE, phase: Pha
 
 
 def chosen(trials: list[Trial], top: int = 3, goal: str = "maximize") -> list[int]:
-    return [t.number for t in select_finalists(trials, Objective("m", goal), top, DEFAULT)]  # type: ignore[arg-type]
+    return [t.number for t in select_finalists(trials, Objective("m", goal), top, [DEFAULT])]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("goal", "expected"), [("maximize", [2, 1, 3]), ("minimize", [3, 1, 2])])
@@ -62,3 +62,20 @@ def test_equal_values_go_by_number_and_zero_is_a_value() -> None:
 def test_ranking_holds_all_scored_trials() -> None:
     trials = [trial(number, float(number)) for number in range(5)]
     assert [t.number for t in rank_search(trials, Objective("m", "maximize"))] == [4, 3, 2, 1, 0]
+
+
+def test_a_lucky_last_epoch_makes_no_finalist() -> None:
+    steady = trial(1, *[0.8] * 12)
+    lucky = trial(2, *[0.7] * 11, 0.9)
+    assert chosen([steady, lucky], top=1) == [1]
+    assert [t.number for t in rank_search([steady, lucky], Objective("m", "maximize"))] == [2, 1], "what it reported"
+
+
+def test_of_few_reports_the_last_decides() -> None:
+    assert chosen([trial(1, 0.1, 0.1, 0.9), trial(2, 0.8, 0.8, 0.8)], top=1) == [1]
+
+
+def test_rivals_join() -> None:
+    trials = [trial(number, number / 10) for number in range(6)]
+    found = select_finalists(trials, Objective("m", "maximize"), 2, [DEFAULT, Config({"x": 3})])
+    assert [one.number for one in found] == [5, 4, 3, 0]

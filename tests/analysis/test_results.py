@@ -76,7 +76,7 @@ def test_load(finished: Results, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def test_phases(finished: Results) -> None:
-    assert [len(finished.phase(phase)) for phase in Phase] == [3, 9, 6]
+    assert [len(finished.phase(phase)) for phase in Phase] == [3, 9, 0, 6]
 
 
 # Tables
@@ -260,6 +260,6 @@ def test_a_damaged_file_of_predictions(recorder: Callable[..., Recorder], damage
 
 def test_a_damaged_test_file(finished: Results) -> None:
     folder = finished.folder / "predictions"
-    sorted(folder.glob("*-test.npz"))[0].write_bytes(b"")
+    sorted(folder.glob("*-test.npy"))[0].write_bytes(b"")
     with pytest.raises(AssayError, match="another SHA-256"):
         finished.leaderboard()

@@ -30,13 +30,20 @@ def shown(table: Table) -> str:
 
 
 def test_leaderboard(finished: Results) -> None:
-    text = shown(leaderboard_table(finished.leaderboard()))
+    text = shown(leaderboard_table(finished.leaderboard(), wide=False))
     header, first, _, third = [line for line in text.splitlines() if line.strip(" ─")]
     assert "accuracy (95 %)" in header
     assert "sealed test" in header
     assert first.split()[:7] == ["1", "1", "0.9200", "±", "0.0430", "3", "best"]
     assert "0 default" in third
     assert shown(config_table(finished.leaderboard())).count("0.025") == 1
+
+
+def test_a_wide_leaderboard_says_more(finished: Results) -> None:
+    narrow, wide = (shown(leaderboard_table(finished.leaderboard(), wide=wide)) for wide in (False, True))
+    assert "to best" in wide
+    assert "to best" not in narrow
+    assert "0.0033 [" in wide, "the difference with its simultaneous interval"
 
 
 def test_summary(finished: Results) -> None:

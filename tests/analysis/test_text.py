@@ -137,10 +137,12 @@ def ensemble(**fields: Any) -> EnsembleReport:
 def test_ensemble_lines() -> None:
     first, second, third = text.ensemble_lines(ensemble())
     assert first == "members: 75 % trial 1, 25 % trial 3"
-    assert second == "accuracy, cross-fitted: 0.9000; best single model chosen the same way: 0.8800"
+    assert second == "accuracy, cross-fitted: 0.9000 (greedy); best single model chosen the same way: 0.8800"
     assert third == "gain per example (accuracy): +0.0200 [+0.0100, +0.0300]"
     assert text.ensemble_lines(ensemble(weights={4: 1.0})) == ["no mixture of the 9 candidates beats trial 4 alone"]
-    assert len(text.ensemble_lines(ensemble(gain=None, gain_interval=None))) == 2
+    refused = text.ensemble_lines(ensemble(gain=None, gain_interval=None))
+    assert len(refused) == 3
+    assert refused[-1] == "refused: not distinguishable from the best single model: use trial 1 alone"
 
 
 @pytest.mark.parametrize(
@@ -153,4 +155,6 @@ def test_ensemble_lines() -> None:
     ],
 )
 def test_verdict_on_the_gain(bounds: tuple[float, float], verdict: str) -> None:
-    assert text.ensemble_lines(ensemble(gain_interval=bounds))[-1].endswith(verdict)
+    lines = text.ensemble_lines(ensemble(gain_interval=bounds))
+    assert lines[2].endswith(verdict)
+    assert (lines[-1] == lines[2]) == (bounds[0] > 0)

@@ -300,6 +300,7 @@ def test_a_finalist_outside_the_new_ranges_is_replicated_all_the_same(world: Cal
         ({"fidelity": {"unit": "epoch", "max": 2}}, "fidelity.max can grow, not shrink to 2"),
         ({"fidelity": {"unit": "step", "max": 8}}, "counts in epochs, and cannot be extended in steps"),
         ({"trainable": "other.py:train"}, "another trainable"),
+        ({"leaderboard": {"folds": 3}}, "another leaderboard.folds"),
         ({"budget": {"trials": 3}}, "budget.trials: sweep 'small' has 4 trials already: it can grow, not shrink to 3"),
         ({"fidelity": None}, "it has a fidelity of 4, and the new file has no fidelity"),
         ({"scheduler": "hyperband"}, "cannot be extended with scheduler hyperband, which would have led its trials"),

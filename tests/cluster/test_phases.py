@@ -109,7 +109,8 @@ def test_search_replicates_and_test(driver_of: Callable[..., Driver]) -> None:
     ensemble = results.ensemble()
     assert ensemble is not None
     assert ensemble.test_score is not None
-    models = {t.number for t in driver.phase(Phase.REPLICATE) if t.parent in board.tied} | set(ensemble.weights)
+    models = {t.number for t in driver.phase(Phase.REPLICATE) if t.parent in board.tied}
+    models |= {*ensemble.weights, ensemble.single}
     assert {trial.parent for trial in driver.phase(Phase.TEST)} == models
     assert len(driver.phase(Phase.TEST)) == len(models)
 
@@ -154,9 +155,10 @@ def test_running_it_again_adds_nothing(driver_of: Callable[..., Driver]) -> None
 
 @pytest.mark.parametrize("phase", list(Phase))
 def test_a_pause_in_any_phase_is_gone_on_from(driver_of: Callable[..., Driver], phase: Phase) -> None:
-    whole = driver_of(name="whole", seed=3)
+    board = {"leaderboard": {"top": 2, "seeds": 3, "confirm": 2}}
+    whole = driver_of(name="whole", seed=3, **board)
     whole.run()
-    driver = driver_of(name="cut", seed=3)
+    driver = driver_of(name="cut", seed=3, **board)
     driver.pause_in = phase
     with pytest.raises(SweepInterrupted, match="nothing reported is lost"):
         driver.run()

@@ -105,17 +105,20 @@ def test_the_end_of_a_full_run(bench: Callable[..., Bench], tmp_path: Path) -> N
     here = bench()
     first, second, third = here.ask(), here.ask(), here.ask()
     predictions = {"validation": Predictions(np.zeros(3, np.float32), np.zeros(3))}
-    here.record.ended(first, Finished(first, 0.25, predictions, resplit=True, testable=True, data_id="these"))
+    facts = {"resplit": True, "testable": True, "data_id": "these", "train_rows": 7, "validation_rows": 3}
+    here.record.ended(first, Finished(first, 0.25, predictions, **facts))
     here.record.ended(second, Finished(second, 0.25, data_id="others"))
     here.record.ended(third, Failed(third, Cause.EXCEPTION, "ValueError: no", "Traceback"))
     here.record.close()
     trials = here.trials()
     assert [trials[n].state for n in (first, second, third)] == [State.COMPLETE, State.FAILED, State.FAILED]
+    assert (trials[first].train_rows, trials[first].validation_rows) == (7, 3)
     assert (trials[first].testable, trials[first].resplit, trials[first].data_id) == (True, True, "these")
     assert trials[second].reason == OTHER_DATA
     assert (trials[third].reason, trials[third].detail) == ("ValueError: no", "Traceback")
-    (artifact,) = here.ledger.artifacts(here.sweep)
-    assert (tmp_path / artifact.path).is_file()
+    artifacts = here.ledger.artifacts(here.sweep)
+    assert [artifact.kind for artifact in artifacts] == ["validation", "validation-targets"]
+    assert all((tmp_path / artifact.path).is_file() for artifact in artifacts)
     assert (here.shown[-1].complete, here.shown[-1].failed, here.shown[-1].running) == (1, 2, 0)
 
 

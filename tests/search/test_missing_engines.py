@@ -33,9 +33,6 @@ ASKED: dict[str, Any] = {
     "leaderboard.data": {"leaderboard": {"data": "test"}},
     "tracking.wandb": {"tracking": {"wandb": "vision"}},
     "tracking.mlflow": {"tracking": {"mlflow": "vision"}},
-    "tracking.tensorboard": {"tracking": {"tensorboard": True}},
-    "tracking.optuna": {"tracking": {"optuna": True}},
-    "export.select": {"export": {"select": "ensemble"}},
     "export.formats.*": {"export": {"formats": ["yaml", "mlflow"]}},
     "export.model": {"export": {"model": {"formats": ["onnx"]}}},
 }
@@ -71,9 +68,32 @@ def test_every_line_of_the_table_names_what_asks_for_it(path: str) -> None:
     assert all(" is not in this version: " in problem.message for problem in problems)
 
 
-def test_a_second_objective_and_where_a_front_is_measured_from() -> None:
-    objectives = [{"metric": "loss", "goal": "minimize", "reference": 3}, {"metric": "ms", "goal": "minimize"}]
-    assert [str(problem) for problem in missing_engines(Sweep.make(GOOD | {"objectives": objectives}))] == [
-        "objectives.0.reference: measuring a front of several objectives is not in this version: remove it",
-        "objectives.1: optimising 'ms' as well is not in this version: keep the first objective",
-    ]
+TWO = [{"metric": "loss", "goal": "minimize", "reference": 3}, {"metric": "ms", "goal": "minimize"}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"objectives": TWO}, []),
+        ({"objectives": TWO, "export": {"select": "knee"}}, []),
+        (
+            {"objectives": TWO[:1]},
+            ["objectives.0.reference: measuring from a reference is of a front, and one objective has none: remove it"],
+        ),
+        (
+            {"objectives": TWO, "searcher": "hyperopt"},
+            ["searcher: looking for a front with hyperopt is not in this version: write tpe or random"],
+        ),
+        (
+            {"objectives": TWO, "leaderboard": {"replicate": "race"}},
+            [
+                "leaderboard.replicate: sharing replicates out by several objectives is not in this version: write "
+                "replicate: top_k (what is weak in the first objective may be on the front)"
+            ],
+        ),
+    ],
+)
+def test_what_looks_at_one_objective_is_refused_where_there_are_several(
+    changes: dict[str, Any], expected: list[str]
+) -> None:
+    assert [str(one) for one in missing_engines(Sweep.make(GOOD | changes))] == expected

@@ -466,7 +466,7 @@ def test_a_name_that_is_too_long_comes_with_a_shorter_one() -> None:
     ("section", "message"),
     [
         ({"seeds": 4, "test": "sign"}, "(it needs 7 seeds); write test: paired_t"),
-        ({"seeds": 6, "test": "signflip"}, "rank test of 5 rivals on 6 seeds cannot get below p = 0.078, so it could"),
+        ({"seeds": 6, "test": "sign"}, "rank test of 5 rivals on 6 seeds cannot get below p = 0.078, so it could"),
         ({"top": 1, "seeds": 2, "test": "wilcoxon"}, "1 rivals on 2 seeds cannot get below p = 0.25"),
         ({"seeds": 7, "test": "sign"}, "leaderboard.test: sign is not offered: write test: paired_t"),
         ({"seeds": 10**400, "test": "sign"}, "leaderboard.test: sign is not offered: write test: paired_t"),

@@ -250,8 +250,8 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     ),
     (
         "rank nonsense",
-        BASE + "leaderboard: {seeds: many, test: signflip}\n",
-        ["9:28: leaderboard.test: signflip is not offered: write test: paired_t"],
+        BASE + "leaderboard: {seeds: many, test: sign}\n",
+        ["9:28: leaderboard.test: sign is not offered: write test: paired_t"],
     ),
     (
         "test unknown",

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +170,7 @@ def test_version_1_asks_for_its_own_upgrade(new_store: Callable[[Path], str], tm
     """It looks for its table, and takes a number above 1 for a newer version."""
     for ledger in (Ledger(new_store(tmp_path / "new"), create=True), Ledger(old)):
         with ledger._reads.connect() as connection:
-            assert connection.execute(sa.text("SELECT version FROM schema_version")).all() == [(2,)]
+            assert connection.execute(sa.text("SELECT version FROM schema_version")).all() == [(3,)]
         ledger.close()
 
 
@@ -186,6 +187,33 @@ def test_a_percent_sign_in_the_path_of_the_package(old: Place, tmp_path: Path, m
     (tmp_path / "50%s").symlink_to(FOLDER)
     monkeypatch.setattr(migrations, "__file__", str(tmp_path / "50%s" / "__init__.py"))
     check_everything(Ledger(old))
+
+
+def test_version_2_keeps_its_trials(new_store: Callable[[Path], str], tmp_path: Path) -> None:
+    """It knew no rows of the split: they are unknown, as in a trial that is new."""
+    place = Place.of(new_store(tmp_path / "store"))
+    place.files.mkdir(exist_ok=True)
+    engine, metadata = open_database(place), sa.MetaData()
+    with writing(engine).begin() as connection:
+        command.upgrade(alembic(connection), "0002")
+        metadata.reflect(connection)
+        spec = sweep("hello").model_dump(mode="json")
+        row = {"name": "hello", "spec": spec, "directory": "", "state": "running", "created": 0.0}
+        connection.execute(tables.sweeps.insert().values(row))
+        names = [column.name for column in metadata.tables["trials"].c]
+        for trial in HELLO:
+            known = {name: getattr(trial, name) for name in names if hasattr(trial, name)}
+            more = {"sweep_id": 1, "config": dict(trial.config), "config_id": trial.config.config_id}
+            connection.execute(metadata.tables["trials"].insert().values(known | more))
+    engine.dispose()
+    ledger = Ledger(place)
+    record = ledger.sweep("hello")
+    assert ledger.trials(record) == [replace(trial, reports=()) for trial in HELLO]
+    assert {(trial.train_rows, trial.validation_rows) for trial in ledger.trials(record)} == {(0, 0)}
+    changed = replace(HELLO[0], reports=(), train_rows=70, validation_rows=30)
+    ledger.update_trial(record, changed)
+    assert ledger.trial(record, 0) == changed
+    ledger.close()
 
 
 # What may not be upgraded
@@ -210,15 +238,15 @@ def test_a_newer_ledger_is_refused(new_store: Callable[[Path], str], tmp_path: P
     ledger = Ledger(new_store(tmp_path), create=True)
     with ledger._writes.begin() as connection:
         if change == "alembic":
-            connection.execute(tables.revision.update().values(version_num="0003"))
+            connection.execute(tables.revision.update().values(version_num="0004"))
         else:
             tables.revision.drop(connection)
-            connection.execute(tables.released.update().values(version=3))
+            connection.execute(tables.released.update().values(version=4))
         tables.artifacts.drop(connection)
     with pytest.raises(AssayError) as caught:
         Ledger(ledger.place)
     assert one_line(caught) == (
-        f"{ledger.place} was written by a newer version of Assay (schema 3, this version reads 2): upgrade assay"
+        f"{ledger.place} was written by a newer version of Assay (schema 4, this version reads 3): upgrade assay"
     )
     with ledger._reads.connect() as connection:
         assert not sa.inspect(connection).has_table("artifacts")

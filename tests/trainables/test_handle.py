@@ -140,12 +140,12 @@ def _labels(kind: str) -> Any:
     return np.arange(MARK, MARK + ROWS, dtype=np.float64) if kind == "floats" else np.arange(ROWS) % 2
 
 
-def _run(container: str, targets: str, open_test: bool) -> tuple[Session, Any]:
+def _run(container: str, targets: str, open_test: bool, column: str = "") -> tuple[Session, Any]:
     """A session that waits after its first report, and the split that its function got."""
     kept: list[Any] = []
 
     def train(config: dict[str, Any], trial: TrialHandle) -> Iterator[Any]:
-        kept.append(trial.split(CONTAINERS[container](), _labels(targets)))
+        kept.append(trial.split(CONTAINERS[container](), _labels(targets), **_columns(column)))
         trial.save_predictions(functools.partial(_predict, targets))
         yield {"loss": 1.0}
         yield {"loss": 1.0}
@@ -153,6 +153,10 @@ def _run(container: str, targets: str, open_test: bool) -> tuple[Session, Any]:
     session = Session(train, TrialSpec(1, {}, "loss", data_seed=3, open_test=open_test))
     assert isinstance(session.advance(), Reported)
     return session, kept[0]
+
+
+def _columns(name: str) -> dict[str, list[str]]:
+    return {name: [f"row {value}" for value in _array()[:, 0].tolist()]} if name else {}
 
 
 def _predict(targets: str, inputs: Any) -> Any:
@@ -175,6 +179,19 @@ def test_no_sealed_row_can_be_reached_during_the_search(container: str, targets:
     assert isinstance(event, Finished)
     assert list(event.predictions) == ["validation"]
     assert rows_in(event, *roots) == set(range(ROWS)) - test
+
+
+@pytest.mark.parametrize("column", ["groups", "sensitive"])
+def test_no_sealed_value_of_a_column_can_be_reached_during_the_search(column: str) -> None:
+    session, split = _run("array", "classes", open_test=False, column=column)
+    test = set(range(ROWS)) - rows_in(split)
+    assert len(test) == 20
+    assert rows_in(session, session._handle) == set(range(ROWS)) - test
+    assert not has_indices(test, session, session._handle, split)
+    event = session.stop()
+    assert isinstance(event, Finished)
+    assert rows_in(event) <= set(range(ROWS)) - test
+    assert (event.train_rows, event.validation_rows) == (60, 20)
 
 
 @pytest.mark.parametrize("targets", ["floats", "classes"])

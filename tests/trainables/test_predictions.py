@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -134,3 +135,73 @@ def test_labels_for_a_function_are_not_dropped_silently() -> None:
 
 def test_none_is_no_predictions() -> None:
     assert TrialHandle(SPEC).collect_predictions() == {}
+
+
+# Several labels
+
+LABELS = np.array([[0, 1, 1], [1, 0, 0], [0, 0, 0], [1, 1, 1]], dtype=np.int8)
+
+
+@pytest.mark.parametrize("values", [LABELS * 0.9, torch.full((4, 3), 0.25), (LABELS == 0).tolist(), LABELS])
+def test_a_probability_for_each_label(values: Any) -> None:
+    kept = as_predictions(values, LABELS, None)
+    assert (kept.values.dtype, kept.values.shape) == (np.float32, (4, 3))
+    assert kept.targets.dtype == np.int8
+    np.testing.assert_array_equal(kept.targets, LABELS)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.full(4, 0.5), r"expected a probability for each label, shape \(n, 3\), got \(4,\)"),
+        (np.full((4, 2), 0.5), r"shape \(n, 3\), got \(4, 2\)"),
+        (np.full((4, 3), 1.5), "apply a sigmoid to logits"),
+        (np.full((4, 3), -0.5), "apply a sigmoid to logits"),
+        (np.full((4, 3), np.nan), "NaN or infinity"),
+        (np.full((3, 4, 2), 0.5), r"take the second columns, np.stack\(\[p\[:, 1\] for p in predictions\], axis=1\)"),
+        (np.full((5, 3), 0.5), "5 predictions for 4 examples"),
+    ],
+    ids=range(7),
+)
+def test_what_are_no_probabilities_of_labels(values: Any, message: str) -> None:
+    with pytest.raises(TrainableError, match=message):
+        as_predictions(values, LABELS, None)
+
+
+def test_classes_that_are_given_as_labels() -> None:
+    one_hot = np.eye(3, dtype=np.int8)[[0, 1, 2, 1]]
+    softmax = np.full((4, 3), 1 / 3)
+    with pytest.raises(
+        TrainableError, match=r"these are classes.*give targets of shape \(n,\), such as targets.argmax"
+    ):
+        as_predictions(softmax, one_hot, None)
+    as_predictions(np.full((4, 3), 0.5), one_hot, None)  # probabilities of their own may be of such targets
+    as_predictions(softmax, LABELS, None)
+
+
+# What is kept beside them
+
+ROWS, COLUMN = np.arange(50), np.array(["young", "old"])[np.arange(50) % 2]
+
+
+@pytest.mark.parametrize("array", [False, True])
+def test_rows_names_and_a_sensitive_column_are_kept(array: bool) -> None:
+    handle = TrialHandle(dataclasses.replace(SPEC, open_test=not array))
+    data = handle.split(ROWS, np.array(["no", "yes"])[ROWS % 2], sensitive=COLUMN)
+    handle.save_predictions(np.full((10, 2), 0.5) if array else lambda inputs: np.full((len(inputs), 2), 0.5))
+    kept = handle.collect_predictions()
+    assert sorted(kept) == (["validation"] if array else ["test", "validation"])
+    assert kept["validation"].rows is not None
+    assert kept["validation"].rows.tolist() == data.x_val.tolist()
+    for one in kept.values():
+        assert one.names == ("no", "yes")
+        assert one.rows is not None and one.sensitive is not None
+        np.testing.assert_array_equal(one.targets, one.rows % 2)
+        assert one.sensitive.tolist() == COLUMN[one.rows].tolist()
+
+
+def test_an_array_with_labels_of_its_own_has_names_and_no_rows() -> None:
+    handle = TrialHandle(SPEC)
+    handle.save_predictions([0.1, 0.8, 0.9], labels=["no", "yes", "yes"])
+    kept = handle.collect_predictions()["validation"]
+    assert (kept.names, kept.rows, kept.sensitive) == (("no", "yes"), None, None)

@@ -167,9 +167,9 @@ def test_a_split_draws_no_numbers_of_the_trial(monkeypatch: pytest.MonkeyPatch) 
             trial.split(np.arange(50.0), np.arange(50.0))
         yield draw()
 
-    def drawing(*given: Any) -> Any:
+    def drawing(*given: Any, **named: Any) -> Any:
         draw()
-        return split_indices(*given)
+        return split_indices(*given, **named)
 
     monkeypatch.setattr(handle, "split_indices", drawing)
     plain, splitting = (drawn(Session(train, TrialSpec(1, {"splits": splits}, "loss")).run()) for splits in (0, 1))

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from assay.spaces import TrainableError
 from assay.trainables import Split, TrialHandle, TrialSpec
-from assay.trainables.splits import SplitIndices, as_targets, is_classes, split_indices
+from assay.trainables.splits import SplitIndices, split_indices
+from assay.trainables.targets import as_targets, is_classes
 
 SPEC = TrialSpec(1, {}, metric="loss")
 SHARES = st.sampled_from([0.1, 0.15, 0.2, 0.3, 0.4])
@@ -188,9 +189,9 @@ def test_the_handle_uses_the_specs_seeds() -> None:
     ("inputs", "targets", "message"),
     [
         (np.zeros((5, 2)), np.zeros(6), "5 inputs and 6 targets"),
-        (np.zeros((5, 2)), np.zeros((5, 1)), r"targets must have shape \(n,\), got \(5, 1\)"),
-        (np.zeros((5, 2)), 3, r"targets must have shape \(n,\), got \(\)"),
-        ([], [], r"targets must have shape \(n,\), got \(0,\)"),
+        (np.zeros((5, 2)), np.zeros((5, 1)), r"targets must have shape \(n,\), or \(n, L\) .*, got \(5, 1\)"),
+        (np.zeros((5, 2)), 3, r"targets must have shape \(n,\), or \(n, L\) .*, got \(\)"),
+        ([], [], r"targets must have shape \(n,\), or \(n, L\) .*, got \(0,\)"),
         (np.zeros(()), np.zeros(6), "inputs must have n rows, got ndarray without a length"),
         ((row for row in range(6)), np.zeros(6), "inputs must have n rows, got generator without a length"),
         (dict.fromkeys(range(6), 0), np.zeros(6), "rows of dict cannot be chosen"),

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
+from statsmodels.stats.power import TTestPower
 
 from assay.analysis.inference.paired_t import paired_t, worse_than_best
-from assay.analysis.inference.power import detectable, resolution, strictest_level
+from assay.analysis.inference.power import (
+    detectable,
+    resolution,
+    runs_for_superiority,
+    seeds_needed,
+    strictest_level,
+)
+from assay.spaces import UsageError
 
 RUNS = 2000
 
@@ -51,3 +61,37 @@ def test_more_seeds_find_more_and_more_rivals_less() -> None:
     assert found == sorted(found)
     assert resolution(1, 5, 0.05) is None
     assert detectable(2, 0.05 / 100) > 100, "two seeds decide next to nothing"
+
+
+@pytest.mark.parametrize(("effect", "one_rival", "nine_rivals"), [(0.5, 34, 49), (1.0, 10, 15), (2.0, 5, 7)])
+def test_replicates_for_a_gap(effect: float, one_rival: int, nine_rivals: int) -> None:
+    """Published tables for two-sided .05 (Cohen, 1988, table 2.4.1) and for .05 / 9, power .8."""
+    assert seeds_needed(effect * 1e-3, 1e-3, 0.05) == one_rival
+    assert seeds_needed(effect * 1e-3, 1e-3, 0.05, rivals=9) == nine_rivals
+
+
+def test_replicates_agree_with_statsmodels() -> None:
+    expected = TTestPower().solve_power(0.6, alpha=0.01, power=0.9, alternative="two-sided")
+    assert seeds_needed(0.6, 1.0, 0.01, power=0.9) == math.ceil(expected)
+
+
+def test_overlap_sets_a_limit_to_what_replicates_can_tell() -> None:
+    plain, corrected = seeds_needed(1.2, 1.0, 0.05), seeds_needed(1.2, 1.0, 0.05, overlap=0.1)
+    assert plain is not None
+    assert corrected is not None
+    assert corrected > plain
+    assert detectable(corrected, 0.025, overlap=0.1) <= 1.2 < detectable(corrected - 1, 0.025, overlap=0.1)
+    assert seeds_needed(0.5, 1.0, 0.05, overlap=0.1) is None
+    assert seeds_needed(1e-6, 1.0, 0.05) is None
+
+
+def test_runs_to_show_a_chance() -> None:
+    assert [runs_for_superiority(chance) for chance in (0.75, 0.7, 0.9)] == [29, 46, 12]
+
+
+def test_power_refuses() -> None:
+    for gap, sd in ((0.0, 1.0), (1.0, 0.0), (math.nan, 1.0)):
+        with pytest.raises(UsageError, match="above 0"):
+            seeds_needed(gap, sd, 0.05)
+    with pytest.raises(UsageError, match="must be above 0\\.5"):
+        runs_for_superiority(0.5)
