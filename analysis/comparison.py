@@ -16,7 +16,15 @@ from .example_scores import ExampleScores
 from .inference.bayes import bayes_correlated_t
 from .inference.best_set import Floats
 from .inference.paired_t import mean, t_interval
-from .inference.pairs import PairTest, equivalence, mrmc_test, paired_t_test, sign_flip_test, welch_test
+from .inference.pairs import (
+    PairTest,
+    equivalence,
+    mrmc_test,
+    paired_t_test,
+    pooled_test,
+    sign_flip_test,
+    welch_test,
+)
 from .inference.power import seeds_needed
 from .inference.superiority import Chance, p_superior, p_superior_unpaired
 from .replication import overlap_of, replicate_scores
@@ -24,7 +32,7 @@ from .replication import overlap_of, replicate_scores
 if TYPE_CHECKING:
     from .results import Results
 
-PAIR_TESTS = ("auto", "paired_t", "nadeau_bengio", "mrmc", "sign_flip", "welch")
+PAIR_TESTS = ("auto", "paired_t", "nadeau_bengio", "mrmc", "pooled", "sign_flip", "welch")
 _LEAST_FOR_MRMC = 3
 
 
@@ -233,18 +241,21 @@ class _Pair:
         return (one, two) if mean(one) >= mean(two) else (two, one)
 
     def _tested(self, test: str) -> tuple[str, PairTest]:
-        examples = self._examples() if test in ("auto", "mrmc") else None
+        examples = self._examples() if test in ("auto", "mrmc", "pooled") else None
+        whole = examples is not None and bool(np.isfinite(examples).all())
         if test == "auto":
             if examples is not None and len(self.values[0]) >= _LEAST_FOR_MRMC:
-                test = "mrmc"
+                test = "mrmc" if whole else "pooled"
             else:
                 test = "welch" if not self.paired else "nadeau_bengio" if self.overlap else "paired_t"
         if test != "welch" and not self.paired:
             raise UsageError(f"{test} needs runs that share seeds and splits, and these do not: write welch")
-        if test == "mrmc" and examples is None:
+        if test == "mrmc" and not whole:
             raise UsageError(
                 "mrmc needs predictions of all runs for the same examples, and a metric that is a mean over examples"
             )
+        if test == "pooled" and examples is None:
+            raise UsageError("pooled needs predictions of all runs, and a metric that is a mean over examples")
         if test == "nadeau_bengio" and not self.overlap:
             raise UsageError("nadeau_bengio is for replicates that split one data set again and again: write paired_t")
         return test, self._call(test, examples)
@@ -256,6 +267,7 @@ class _Pair:
             "sign_flip": lambda: sign_flip_test(*self.values),
             "welch": lambda: welch_test(*self.values, self._alpha),
             "mrmc": lambda: mrmc_test(examples[0], examples[1], self._alpha),
+            "pooled": lambda: pooled_test(examples[0], examples[1], self._alpha),
         }
         return calls[test]()
 
@@ -263,7 +275,7 @@ class _Pair:
         first = self._results[0]
         if not (self.same_sweep and self.paired):
             return None
-        return ExampleScores(first.sweep, first.predictions)(self._runs, np.array(self.values))
+        return ExampleScores(first.sweep, first.predictions, first.trials)(self._runs, np.array(self.values))
 
     def _effect(self) -> float:
         if self.paired:
@@ -293,6 +305,8 @@ class _Pair:
         count = len(self.values[0])
         if test == "mrmc":
             return f"{count} paired replicates x the examples that all were scored on"
+        if test == "pooled":
+            return f"{count} paired replicates x the examples of their splits"
         if self.paired:
             return f"{count} replicates on the same seeds and splits"
         return f"{count} and {len(self.values[1])} runs that share no seeds"

@@ -29,7 +29,7 @@ WORDS = TEST_WORDS | {
     "top_two": "top-two sampling, empirical Bayes",
 }
 """Each way to decide who is tied, as people call it."""
-_CORRECTING = ("mcb", "nadeau_bengio", "race")
+_CORRECTING = ("mcb", "nadeau_bengio", "race", "pooled")
 
 
 @dataclass(frozen=True)
@@ -178,11 +178,17 @@ def assumptions(replicates: Replicates, test: str) -> list[Assumption]:
         Assumption("balance", True, f"{finalists} finalists on the same {count} seeds and splits"),
         Assumption("variances", not unequal if pooled else None, words + ("" if pooled else "; the test pools none")),
     ]
-    if replicates.examples is not None:
+    if replicates.examples is not None and replicates.examples.size and np.isfinite(replicates.examples).all():
         noise = "whose own noise is part of the test" if test == "mrmc" else "which the test takes as fixed"
         count = replicates.examples.shape[2]
         text = f"all models were scored on the same {count} examples, {noise}"
         found.append(Assumption("holdout", test == "mrmc", text))
+    elif test == "pooled" and replicates.examples is not None:
+        count = replicates.examples.shape[2]
+        text = f"replicates split one data set again and again; its {count} rows are looked at one by one"
+        found.append(
+            Assumption("overlap", None, f"{text}; what their shared training rows add is not part of the test")
+        )
     elif replicates.overlap:
         corrected = test in _CORRECTING
         more = f"corrected for (variance x {1 + count * replicates.overlap:.1f}, Nadeau and Bengio)"

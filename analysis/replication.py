@@ -12,8 +12,8 @@ from ..search import Phase, State, Sweep, Trial
 from .finalists import broken_limits, select_finalists
 from .inference import TESTS, BestSet, Replicates
 from .inference.best_set import Floats
+from .inference.futility import can_shrink
 from .inference.posterior import believe
-from .inference.race import can_shrink
 
 _FIRST_LOOK = 3
 _GROWTH = 1.5

@@ -308,7 +308,7 @@ class Results:
             self.sweep.model_copy(update={"leaderboard": options}),
             trials,
             self.test_scores,
-            ExampleScores(self.sweep, self.predictions),
+            ExampleScores(self.sweep, self.predictions, trials),
             replication=self._replication,
             test=test,
             full_runs=full_runs,

@@ -108,7 +108,8 @@ def _superiority(contest: Contest) -> dict[tuple[int, int], float]:
 def _more_seeds(sweep: Sweep, contest: Contest) -> list[str]:
     """How many replicates would make the set smaller: for the rival that takes the fewest to be told from the best."""
     found, replicates = contest.best_set, contest.replicates.scores.shape[1]
-    if found is None or found.tied.sum() < 2 or sweep.leaderboard.replicate != "top_k":
+    by_examples = contest.test in ("mrmc", "pooled")  # there more examples help as well, and no one number is enough
+    if found is None or found.tied.sum() < 2 or sweep.leaderboard.replicate != "top_k" or by_examples:
         return []
     scores = contest.replicates.scores / largest(contest.replicates.scores)  # only gap over spread counts
     needed: dict[int, int | None] = {}

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from assay.analysis.inference import TESTS, Replicates, choose_test
 from assay.analysis.inference.bbc import bbc_cv
 from assay.analysis.inference.mcb import mcb
-from assay.analysis.inference.pairs import mrmc_test, paired_t_test
+from assay.analysis.inference.pairs import mrmc_test, paired_t_test, pooled_test
 from assay.analysis.inference.posterior import believe
 from assay.analysis.inference.reported import reported_interval
 from assay.analysis.inference.superiority import p_superior
@@ -105,6 +105,32 @@ def cross_validated(rng: Rng, groups: int, training: NDArray[np.bool_]) -> Float
     return accuracies
 
 
+def right_or_wrong(
+    rng: Rng, groups: int, training: NDArray[np.bool_], validation: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """The same classifiers, example by example, shape (groups, splits, rows): 1, 0, NaN where not validated.
+
+    Args:
+        training, validation: which rows, shape (splits, rows).
+    """
+    rows = training.shape[1]
+    features = rng.normal(size=(groups, rows, FEATURES))
+    classes = np.sign(0.5 * features.sum(axis=(0, 2)) + rng.normal(0, 2.0, rows))
+    right = np.full((groups, *training.shape), np.nan)
+    for group, own in enumerate(features):
+        for split, (learned, judged) in enumerate(zip(training, validation, strict=True)):
+            gram = own[learned].T @ own[learned] + RIDGE * np.eye(FEATURES)
+            weights = np.linalg.solve(gram, own[learned].T @ classes[learned])
+            right[group, split, judged] = np.sign(own[judged] @ weights) == classes[judged]
+    return right
+
+
+def splits_in_three(rng: Rng, splits: int, rows: int = ROWS) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Training (3 of 5) and validation rows (1 of 5) of random splits, each of shape (splits, rows)."""
+    places = np.stack([rng.permutation(rows) for _ in range(splits)])
+    return places >= 2 * rows // 5, places < rows // 5
+
+
 def repeated_folds(rng: Rng, repeats: int, folds: int, rows: int = ROWS) -> NDArray[np.bool_]:
     """Training rows of repeated cross-validation, shape (repeats * folds, rows)."""
     parts = np.stack([rng.permutation(rows) % folds for _ in range(repeats)])
@@ -178,6 +204,15 @@ def check_splits(rng: Rng, size: float) -> Iterator[Figure]:
         "plain paired t calls equals different, 10 x 10 folds", _mean(plain), 0.5 if size == 1 else 0.3, 1.0, sets
     )
     yield Figure("Nadeau-Bengio, the same", _mean(corrected), 0.05 - margin, 0.05 + margin, sets)
+    for splits in (3, 5, 10, 30):
+        wrong, few = [], []
+        for _ in range(sets):
+            first, second = right_or_wrong(rng, 2, *splits_in_three(rng, splits))
+            wrong.append(pooled_test(first, second).p_value <= ALPHA)
+            means = np.nanmean(first, axis=1), np.nanmean(second, axis=1)
+            few.append(paired_t_test(*means, overlap=1 / 3).p_value <= ALPHA)
+        yield Figure(f"examples pooled over {splits} splits of 3:1:1, the same", _mean(wrong), 0.0, 0.08, sets)
+        yield Figure(f"Nadeau-Bengio over {splits} of them", _mean(few), 0.0, 0.08, sets)
 
 
 def check_examples(rng: Rng, size: float) -> Iterator[Figure]:

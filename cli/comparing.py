@@ -34,7 +34,10 @@ def compare(
         typer.Option("--config", help="Against the winner: a config, such as production's.", show_default=False),
     ] = None,
     test: Annotated[
-        str, typer.Option("--test", metavar="auto|paired_t|nadeau_bengio|mrmc|sign_flip|welch", help="Of two configs.")
+        str,
+        typer.Option(
+            "--test", metavar="auto|paired_t|nadeau_bengio|pooled|mrmc|sign_flip|welch", help="Of two configs."
+        ),
     ] = "auto",
     rope: Annotated[
         float | None, typer.Option("--rope", help="A difference too small to matter.", show_default=False)

@@ -44,7 +44,7 @@ def leaderboard(
         str | None,
         typer.Option(
             "--test",
-            metavar="auto|mcb|paired_t|nadeau_bengio|mrmc|sign_flip|bayes_signed_rank",
+            metavar="auto|mcb|paired_t|nadeau_bengio|pooled|mrmc|sign_flip|bayes_signed_rank",
             help="Who is tied for best, by another test than the sweep's.",
             show_default=False,
         ),
@@ -71,6 +71,7 @@ def leaderboard(
 def show(
     name: Name,
     trial: Annotated[int | None, typer.Argument(help="A trial's number.", show_default=False)] = None,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Newest trials to list; 0: all.")] = 1000,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
@@ -87,7 +88,10 @@ def show(
     from ..analysis.terminal import trials_table
 
     print(f"{results.record.name}: {state_of(results)}{': ' if results.record.note else ''}{results.record.note}")
-    print_table(trials_table(results.trials, results.sweep.objective.metric, results.test_scores))
+    shown = results.trials[-limit:]
+    print_table(trials_table(shown, results.sweep.objective.metric, results.test_scores))
+    if len(shown) < len(results.trials):
+        note(f"the newest {len(shown)} of {len(results.trials)} trials; --limit 0 lists all, --json has all")
 
 
 def replay(name: Name, store: Store = None, as_json: AsJson = False) -> None:

@@ -37,7 +37,7 @@ Plain = Annotated[Any, BeforeValidator(_plain), WithJsonSchema({"type": ["string
 """A JSON scalar."""
 Rival = Annotated[dict[str, Any], Field(min_length=1)]
 """A config, flat (``optim.lr: 0.1``) or nested; parameters that it leaves out take their defaults."""
-Test = Literal["auto", "mcb", "paired_t", "sign_flip", "nadeau_bengio", "mrmc", "bayes_signed_rank"]
+Test = Literal["auto", "mcb", "paired_t", "sign_flip", "nadeau_bengio", "mrmc", "pooled", "bayes_signed_rank"]
 
 
 class LeaderboardSection(Section):

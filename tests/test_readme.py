@@ -212,5 +212,5 @@ def test_the_leaderboard_is_one_as_printed() -> None:
     means = [float(row[row.index("±") - 1]) for row in rows]
     assert means == sorted(means, reverse=True)
     tied = sum("yes" in row for row in rows)
-    assert f"{tied} of {len(rows)} finalists are tied for best (95 %, paired t, Holm)" in block
+    assert re.search(rf"{tied} of {len(rows)} finalists are tied for best .*\(95 %, ", block)
     assert any("default" in row for row in rows)

@@ -91,7 +91,7 @@ def predict(network: nn.Module, inputs: npt.NDArray[np.float32]) -> npt.NDArray[
 
 
 def train(config: dict[str, Any], trial: TrialHandle) -> Iterator[dict[str, float]]:
-    """Train for ``trial.steps()`` epochs; resumable, and it keeps its predictions."""
+    """Train for ``trial.steps()`` epochs; resumable, and it keeps its predictions and weights."""
     settings = _settings(config)
     data = trial.split(*load_digits())
     inputs, targets = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)
@@ -101,6 +101,7 @@ def train(config: dict[str, Any], trial: TrialHandle) -> Iterator[dict[str, floa
     if trial.checkpoint:
         _restore(trial.checkpoint, network, optimizer)
     trial.save_predictions(lambda pixels: predict(network, pixels))
+    trial.save_weights(network)
     for _ in trial.steps():
         train_epoch(network, optimizer, inputs, targets, settings["batch_size"])
         probabilities = predict(network, data.x_val)

@@ -7,7 +7,7 @@ Scores have shape (configs, replicates), larger is better.
   (posterior.py: shrunk means, who is best, what was missed);
 - two configs: pairs.py by their replicates, fitted.py by predictions of fitted models, bayes.py by chances;
 - many: anova.py, tasks.py (ranks over data sets), bbc.py (the winner's score from stored predictions);
-- how many replicates: power.py; who gets the next ones: race.py, top_two.py.
+- how many replicates: power.py; who gets the next ones: top_two.py; whether any are worth it: futility.py.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from .choice import choose_test
 from .mcb import mcb
 from .mrmc import mrmc
 from .pairwise_t import nadeau_bengio, paired_t_best
+from .pooled import pooled
 from .sign_flip import sign_flip
 
 TESTS: dict[str, BestSetTest] = {
@@ -26,6 +27,7 @@ TESTS: dict[str, BestSetTest] = {
     "nadeau_bengio": nadeau_bengio,
     "sign_flip": sign_flip,
     "mrmc": mrmc,
+    "pooled": pooled,
     "bayes_signed_rank": bayes_signed_rank_best,
 }
 """Tests of who is tied for best, by the name that a sweep file gives them."""
@@ -36,6 +38,7 @@ TEST_WORDS = {
     "nadeau_bengio": "corrected resampled t (Nadeau & Bengio), Holm",
     "sign_flip": "sign flips, largest studentised difference",
     "mrmc": "seeds x examples, Holm",
+    "pooled": "examples pooled over splits, Holm",
     "bayes_signed_rank": "Bayesian signed rank with a region of practical equivalence",
 }
 """The same for people."""

@@ -20,8 +20,8 @@ class Replicates:
         scores: shape (k, r); column j of all rows shares its seed and its split.
         overlap: test rows over training rows (n_test / n_train) when replicates split one data set again and again;
             0 when they do not, or when every replicate was scored on the same examples.
-        examples: score of each example, shape (k, r, n), when all replicates were scored on the same n examples and
-            the score is their mean; None otherwise.
+        examples: score of each example, shape (k, r, n), when the score is their mean; NaN where a replicate was not
+            scored on an example, which is the same for all configs; None when they are not known.
         rope: region of practical equivalence, in units of the score; None when differences of any size matter.
     """
 

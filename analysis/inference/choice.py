@@ -29,8 +29,11 @@ def choose_test(replicates: Replicates) -> tuple[str, list[str]]:
     """Key of the test in ``TESTS`` that fits, and why, in words."""
     scores = np.asarray(replicates.scores, dtype=float)
     seeds = scores.shape[1]
-    if examples_fit(replicates) and seeds >= LEAST:
-        return "mrmc", ["all replicates are scored on the same examples, so both seeds and examples count as chance"]
+    if replicates.examples is not None and examples_fit(replicates) and seeds >= LEAST:
+        if np.isfinite(replicates.examples).all():
+            why = "all replicates are scored on the same examples, so both seeds and examples count as chance"
+            return "mrmc", [why]
+        return "pooled", ["predictions of all splits are kept, so both seeds and examples count as chance"]
     reasons = []
     if replicates.examples is not None:
         few = f"{seeds} replicates are too few for a test of seeds and examples"

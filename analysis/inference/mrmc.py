@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,15 +38,37 @@ def mrmc(replicates: Replicates, alpha: float) -> BestSet:
         UsageError: without scores of examples, when their means are not the scores, or for fewer than 3 replicates.
     """
     data = scaled(replicates, LEAST, "mrmc")
-    examples = _checked(replicates)
-    if len(data.means) < 2:
-        return without_noise(data)
+    examples = checked_examples(replicates, "mrmc")
+    if not np.isfinite(examples).all():
+        raise UsageError("mrmc: replicates were scored on different examples: write test: pooled")
+    words = (
+        f"the truly best config is in the set with {confidence(alpha)}, for new seeds and for new examples; others as "
+        "good as it may be left out"
+    )
+    return against_best_by_examples(data, examples, crossed_error, alpha, words)
+
+
+def against_best_by_examples(
+    data: Scaled,
+    examples: npt.NDArray[np.floating],
+    error_of: Callable[[npt.NDArray[np.floating]], CrossedError],
+    alpha: float,
+    words: str,
+) -> BestSet:
+    """Each config against the best mean, by the error of the mean of their differences, with Holm's correction.
+
+    Args:
+        examples: shape (k, r, n).
+        error_of: for differences of two configs, shape (r, n).
+    """
     count = len(data.means)
+    if count < 2:
+        return without_noise(data)
     errors, degrees = np.zeros((count, count)), np.full((count, count), np.inf)
     for i in range(count):
         for j in range(i):
             difference = np.subtract(examples[i], examples[j], dtype=float) / data.scale
-            one = crossed_error(difference)
+            one = error_of(difference)
             errors[i, j] = errors[j, i] = one.error
             degrees[i, j] = degrees[j, i] = one.degrees
     if not errors.max() > ROUNDING:
@@ -53,10 +76,6 @@ def mrmc(replicates: Replicates, alpha: float) -> BestSet:
     p_values = against_best(data, _one_sided(data, errors[data.best], degrees[data.best]))
     # Far beyond all data t is normal; stdtrit knows no infinite degrees.
     critical = -special.stdtrit(np.minimum(degrees, 1e9), alpha / (count - 1))
-    words = (
-        f"the truly best config is in the set with {confidence(alpha)}, for new seeds and for new examples; others as "
-        "good as it may be left out"
-    )
     return decide(data, p_values, critical * errors, alpha, words)
 
 
@@ -85,29 +104,37 @@ def crossed_error(values: npt.NDArray[np.floating]) -> CrossedError:
 
 
 def examples_fit(replicates: Replicates) -> bool:
-    """Whether the scores are the means of the examples' scores."""
+    """Whether the scores are the means of the examples' scores; NaN: an example that a replicate was not scored on."""
     if replicates.examples is None:
         return False
     scores = np.asarray(replicates.scores, dtype=float)
     if replicates.examples.ndim != 3 or replicates.examples.shape[:2] != scores.shape:
         return False
-    means = np.array([[float(np.mean(run, dtype=float)) for run in config] for config in replicates.examples])
+    if not np.isfinite(replicates.examples).any(axis=2).all():
+        return False
+    means = np.array([[float(np.nanmean(run, dtype=float)) for run in config] for config in replicates.examples])
     size = float(np.abs(scores).max()) or 1.0
     return bool(np.isfinite(means).all() and np.abs(means - scores).max() <= _AGREEMENT * size)
 
 
-def _checked(replicates: Replicates) -> npt.NDArray[np.floating]:
+def checked_examples(replicates: Replicates, test: str) -> npt.NDArray[np.floating]:
+    """Scores of examples, shape (k, r, n), which are those that ``test`` needs.
+
+    Raises:
+        UsageError: when there are none, or their means are not the scores.
+    """
     examples = replicates.examples
     if examples is None:
+        same = ", score all replicates on the same examples," if test == "mrmc" else ""
         raise UsageError(
-            "mrmc needs the score of each example: save predictions (trial.save_predictions), score all replicates on "
-            "the same examples, and use a metric that is a mean over examples; or write test: mcb"
+            f"{test} needs the score of each example: save predictions (trial.save_predictions){same} and use a metric "
+            "that is a mean over examples; or write test: mcb"
         )
     shape = np.shape(replicates.scores)
     if examples.ndim != 3 or examples.shape[:2] != shape or examples.shape[2] < 2:
-        raise UsageError(f"mrmc: expected scores of examples of shape {(*shape, 'examples')}, got {examples.shape}")
+        raise UsageError(f"{test}: expected scores of examples of shape {(*shape, 'examples')}, got {examples.shape}")
     if not examples_fit(replicates):
-        raise UsageError("mrmc: the scores are not the means of the examples' scores: write test: mcb")
+        raise UsageError(f"{test}: the scores are not the means of the examples' scores: write test: mcb")
     return examples
 
 

@@ -12,6 +12,7 @@ from scipy import special, stats
 from ...spaces import UsageError
 from .best_set import Floats
 from .mrmc import crossed_error
+from .pooled import clustered_error
 from .scaled import largest
 
 
@@ -129,6 +130,26 @@ def mrmc_test(first: npt.NDArray[np.floating], second: npt.NDArray[np.floating],
     one = crossed_error(differences)
     words = "new seeds and new examples"
     return _t("seeds x examples", float(differences.mean()), one.error, one.degrees, alpha, scale, words)
+
+
+def pooled_test(first: npt.NDArray[np.floating], second: npt.NDArray[np.floating], alpha: float = 0.05) -> PairTest:
+    """Examples pooled over splits of one data set; see :func:`.pooled.pooled`.
+
+    Args:
+        first, second: scores of examples, shape (r, n), NaN where a replicate was not scored on one.
+
+    Raises:
+        UsageError: for shapes or examples that differ.
+    """
+    if first.shape != second.shape or first.ndim != 2 or min(first.shape) < 2:
+        raise UsageError(f"expected scores of two shapes (seeds, examples), got {first.shape} and {second.shape}")
+    if not np.array_equal(np.isfinite(first), np.isfinite(second)):
+        raise UsageError("pooled: the two were scored on different examples in a replicate")
+    scale = largest(np.nan_to_num(np.asarray(first, float)), np.nan_to_num(np.asarray(second, float)))
+    differences = np.subtract(first, second, dtype=float) / scale
+    one = clustered_error(differences)
+    mean = float(np.nanmean(differences, axis=1).mean())
+    return _t("pooled examples", mean, one.error, one.degrees, alpha, scale, "new seeds and new examples")
 
 
 def equivalence(first: Floats, second: Floats, rope: float, alpha: float = 0.05, overlap: float = 0.0) -> Equivalence:

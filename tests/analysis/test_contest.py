@@ -84,6 +84,31 @@ def test_models_scored_on_the_same_examples_are_compared_by_seeds_and_examples(r
     assert assumed(conditional)["holdout"] is False
 
 
+def test_predictions_of_different_splits_are_pooled(recorder: Maker) -> None:
+    rng = np.random.default_rng(3)
+    targets = rng.integers(0, 2, 120)
+    skill = np.array([0.92, 0.7])
+    made = recorder(leaderboard={"top": 2, "seeds": 4})
+    trials = [made.search([0.5 + 0.01 * number]) for number in range(2)]
+    parts = [rng.permutation(120)[:40] for _ in range(4)]
+    right = rng.random((2, 4, 40)) < skill[:, None, None]
+    for trial, own in zip(trials, right, strict=True):
+        runs = made.replicate(trial, own.mean(axis=1).tolist(), **SPLIT)
+        for run, hits, rows in zip(runs, own, parts, strict=True):
+            sure = np.where(hits == (targets[rows] == 1), 0.9, 0.1)
+            made.predict(run, "validation", np.stack([1 - sure, sure], axis=1), targets[rows], rows=rows)
+    results = made.results()
+    board = results.leaderboard()
+    assert board.test == "pooled"
+    assert board.tied == [0]
+    assert assumed(board)["overlap"] is None
+    assert not any("their training rows overlap" in note for note in board.notes)
+    assert results.compare(0, 1).test == "pooled"
+    assert results.compare(0, 1).p_value < 0.01
+    with pytest.raises(UsageError, match="mrmc: replicates were scored on different examples: write test: pooled"):
+        results.leaderboard("mrmc")
+
+
 def test_the_same_without_predictions_says_what_is_missing(recorder: Maker) -> None:
     board = replicated(recorder, noisy(3, 4), FIXED).results().leaderboard()
     assert board.test == "mcb"

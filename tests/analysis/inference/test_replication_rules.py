@@ -1,4 +1,4 @@
-"""Who gets the next replicates: the race, top-two sampling, and whether more can decide anything."""
+"""Who gets the next replicates: top-two sampling, and whether more can decide anything."""
 
 from __future__ import annotations
 
@@ -8,59 +8,13 @@ import numpy as np
 import pytest
 
 from assay.analysis.inference.best_set import Replicates
+from assay.analysis.inference.futility import can_shrink
 from assay.analysis.inference.mcb import mcb
 from assay.analysis.inference.posterior import believe
-from assay.analysis.inference.race import can_shrink, race
 from assay.analysis.inference.top_two import next_replicates
 from assay.spaces import UsageError
 
 from .worlds import calibration as worlds
-
-
-def run_race(scores: np.ndarray, looks: int) -> tuple[list[int], int]:
-    """Survivors of a race that looks after each replicate from the second on, and the replicates it took."""
-    alive, spent = list(range(len(scores))), 0
-    for seeds in range(1, scores.shape[1] + 1):
-        spent += len(alive)
-        alive = race({one: scores[one, :seeds] for one in alive}, looks)
-    return alive, spent
-
-
-def test_race_drops_who_is_clearly_worse() -> None:
-    scores = np.random.default_rng(0).normal(0, 0.1, (4, 6)) + np.array([[0.0], [5.0], [0.0], [5.0]])
-    alive, spent = run_race(scores, 5)
-    assert alive == [1, 3]
-    assert spent < scores.size
-    assert race({7: scores[1], 3: scores[0]}, 1) == [7]
-
-
-def test_race_keeps_the_best_over_all_looks() -> None:
-    rng = np.random.default_rng(1)
-    kept, spent = [], []
-    for _ in range(100):
-        truth = -np.sort(rng.gamma(2.0, 0.8, 8))
-        truth -= truth.max()
-        alive, count = run_race(truth[:, None] + rng.normal(size=(8, 10)) + rng.normal(size=10), 9)
-        kept.append(int(truth.argmax()) in alive)
-        spent.append(count)
-    assert np.mean(kept) >= 0.95
-    assert np.mean(spent) < 0.9 * 80
-
-
-def test_race_before_there_is_anything_to_see() -> None:
-    assert race({1: np.array([0.5]), 2: np.array([0.1])}, 3) == [1, 2]
-    assert race({4: np.array([0.5, 0.6])}, 3) == [4]
-    assert race({}, 3) == []
-    with pytest.raises(UsageError, match="the same replicates, got \\[2, 3\\]"):
-        race({1: np.zeros(2), 2: np.zeros(3)}, 3)
-    with pytest.raises(UsageError, match="looks must be 1 or more"):
-        race({1: np.zeros(2)}, 0)
-
-
-def test_overlap_makes_a_race_careful() -> None:
-    scores = np.random.default_rng(2).normal(0, 1.0, (2, 8)) + np.array([[0.0], [2.0]])
-    assert race(dict(enumerate(scores)), 1) == [1]
-    assert race(dict(enumerate(scores)), 1, overlap=2.0) == [0, 1]
 
 
 def test_each_config_gets_two_replicates_first() -> None:

@@ -1,51 +1,18 @@
-"""Replicates that are shared out as they come in: who is clearly worse gets no more of them."""
+"""Whether more replicates would decide anything."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 
-from ...spaces import UsageError
 from .best_set import Floats, Replicates
 from .dunnett import dunnett_critical
-from .mcb import mcb, noise
+from .mcb import noise
 from .scaled import scaled
 
 _WORLDS = 1000
 _SEED = 0
-
-
-def race(scores: Mapping[int, Floats], looks: int, alpha: float = 0.05, overlap: float = 0.0) -> list[int]:
-    """The configs that stay in the race after one look at their replicates.
-
-    Multiple comparisons with the best at ``alpha / looks``, so that the truly best config survives all looks with
-    1 - alpha (Bonferroni). A race that looks at every replicate with the whole alpha keeps it in .74 to .85 of cases.
-    Elimination by a joint test after Birattari et al., GECCO 2002 (F-Race).
-
-    Args:
-        scores: scores of each config that is still in, larger is better; all of the same length, replicate by
-            replicate.
-        looks: how many looks are planned in the whole race, this one and earlier ones included.
-        overlap: as in :class:`.Replicates`.
-
-    Returns:
-        Their keys, in the order given; all of them before the second replicate.
-
-    Raises:
-        UsageError: when configs have different numbers of replicates.
-    """
-    ids = list(scores)
-    lengths = {len(values) for values in scores.values()}
-    if len(lengths) > 1:
-        raise UsageError(f"race: configs need the same replicates, got {sorted(lengths)} of them")
-    if looks < 1:
-        raise UsageError(f"race: looks must be 1 or more, got {looks}")
-    if len(ids) < 2 or lengths.pop() < 2:
-        return ids
-    tied = mcb(Replicates(np.array([scores[one] for one in ids]), overlap), alpha / looks).tied
-    return [one for one, kept in zip(ids, tied, strict=True) if kept]
 
 
 def can_shrink(scores: Floats, more: int, alpha: float = 0.05, overlap: float = 0.0) -> float:
