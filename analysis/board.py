@@ -107,10 +107,13 @@ class Leaderboard:
         test: key of the test in :data:`assay.analysis.inference.TESTS`, and ``test_words`` for people.
         statement: what the test guarantees.
         assumptions: what it takes for granted, and whether that holds.
-        reported: the winner's score without the flattery of having been chosen, and its interval.
+        reported: the winner's score without the flattery of having been chosen, and its interval: for new seeds and
+            splits of the data that were given, not for other data.
         full_runs: configs that the search trained in full.
         p_best_among_finalists: chance that the best of these is a finalist; a model's opinion. None when all are.
         expected_regret: by how much the best of these is expected to be better than the winner; likewise.
+        confirmed: it comes from replicates that had no say in choosing the winner.
+        unranked: why nobody is ranked although the replicates are over; empty otherwise.
         rope: region of practical equivalence.
         superiority: chance that a run of the first trial beats a run of the second, with the same seed and split.
         tie_break: by what the winner was chosen among those as good as the best, such as "the cheapest".
@@ -137,6 +140,8 @@ class Leaderboard:
     full_runs: int = 0
     p_best_among_finalists: float | None = None
     expected_regret: float | None = None
+    confirmed: bool = False
+    unranked: str = ""
     rope: float | None = None
     superiority: dict[tuple[int, int], float] = field(default_factory=dict)
     tie_break: str = ""
@@ -153,6 +158,8 @@ class Leaderboard:
         """One sentence with the answer."""
         if self.winner is None and self.broken:
             return "no finalist is within the limits on fresh seeds: there is no winner"
+        if self.unranked:
+            return self.unranked
         if self.winner is None:
             return "not replicated yet: these are search scores, which flatter the best"
         row = self.row(self.winner)
@@ -184,6 +191,8 @@ class Leaderboard:
             "statement": self.statement,
             "assumptions": [{"name": a.name, "holds": a.holds, "text": a.text} for a in self.assumptions],
             "rope": self.rope,
+            "confirmed": self.confirmed,
+            "unranked": self.unranked,
             "reported": interval_dict(self.reported),
             "full_runs": self.full_runs,
             "p_best_among_finalists": finite_or_none(self.p_best_among_finalists),

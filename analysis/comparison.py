@@ -42,7 +42,7 @@ class Side:
 
     Args:
         trial: of the search, whose config it is.
-        values: metric of each replicate by its split.
+        values: metric of each replicate that is compared, by its split.
     """
 
     sweep: str
@@ -170,7 +170,7 @@ def compare(
     if first.sweep.name == second.sweep.name and one[0].parent == two[0].parent:
         raise UsageError(f"trial {one[0].parent} would be compared with itself: name two")
     pair = _Pair(first, second, one, two)
-    pair.chosen_by_looking = pair.same_sweep and None in (first_trial, second_trial)
+    pair.chosen_by_looking = None in (first_trial, second_trial)
     return pair.compared(test, rope if rope is not None else first.sweep.leaderboard.rope)
 
 
@@ -203,7 +203,8 @@ class _Pair:
         """Whether equal numbers of splits mean equal seeds and equal data."""
         first, second = self._results
         data = {run.data_id for run in [*one, *two]}
-        return self.same_sweep or (first.sweep.seed == second.sweep.seed and len(data) == 1 and "" not in data)
+        alike = [(one.sweep.seed, one.sweep.leaderboard.folds) for one in (first, second)]
+        return self.same_sweep or (alike[0] == alike[1] and len(data) == 1 and "" not in data)
 
     def compared(self, test: str, rope: float | None) -> Comparison:
         chosen, found = self._tested(test)
@@ -267,7 +268,7 @@ class _Pair:
             "sign_flip": lambda: sign_flip_test(*self.values),
             "welch": lambda: welch_test(*self.values, self._alpha),
             "mrmc": lambda: mrmc_test(examples[0], examples[1], self._alpha),
-            "pooled": lambda: pooled_test(examples[0], examples[1], self._alpha),
+            "pooled": lambda: pooled_test(examples[0], examples[1], self._alpha, self.overlap),
         }
         return calls[test]()
 
@@ -294,9 +295,9 @@ class _Pair:
         return seeds_needed(gap, spread, self._alpha, overlap=self.overlap) if gap > 0 and spread > 0 else None
 
     def _side(self, place: int) -> Side:
-        results, runs, own = self._results[place], self._runs[place], self._scores[place]
+        results, runs, scores = self._results[place], self._runs[place], self.values[place]
         sign, number = self._objective.sign, runs[0].parent
-        values = {split: sign * score for split, score in sorted(own.items())}
+        values = {run.split: sign * float(score) for run, score in zip(runs, scores, strict=True)}
         array = np.array([*values.values()])
         interval = Interval(mean(array), *t_interval(array, 1 - self._alpha), len(array))
         return Side(results.record.name, int(number if number is not None else -1), runs[0].config, values, interval)
@@ -315,8 +316,8 @@ class _Pair:
         notes = []
         if self.chosen_by_looking:
             notes.append(
-                "the winner was chosen by these very replicates, which flatters it a little; the leaderboard's test "
-                "accounts for that"
+                "a winner was chosen by these very replicates, which flatters it a little; within one sweep the "
+                "leaderboard's test accounts for that"
             )
         if not self.paired:
             notes.append(

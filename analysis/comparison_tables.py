@@ -86,7 +86,8 @@ def pairwise(found: Pairwise) -> tuple[Table, list[str]]:
         add_row(table, f"trial {one}", f"trial {other}", gap, f"{p_value:.3g}", chance)
     first, second = found.anova.degrees
     anova = f"ANOVA with blocks: F({first}, {second}) = {found.anova.statistic:.2f}, p = {found.anova.p_value:.3g}"
-    return table, [found.headline, f"{anova}, eta squared {found.anova.eta_squared:.2f}"]
+    share = f"eta squared {found.anova.eta_squared:.2f}"
+    return table, [found.headline, f"{anova}, {share} (it takes replicates to be independent)"]
 
 
 def power_table(plan: PowerPlan) -> Table:

@@ -26,7 +26,7 @@ None where they were not all scored on the same examples, or the score is no mea
 
 WORDS = TEST_WORDS | {
     "race": "race by Hsu's multiple comparisons with the best",
-    "top_two": "top-two sampling, empirical Bayes",
+    "top_two": "top-two sampling, a belief of empirical Bayes",
 }
 """Each way to decide who is tied, as people call it."""
 _CORRECTING = ("mcb", "nadeau_bengio", "race", "pooled")
@@ -92,7 +92,7 @@ def compare_finalists(
     if len(numbers) < 2 or matrix.shape[1] < 2 or not vary(matrix):
         return Contest(numbers, replicates, None, left=replication.left)
     if sweep.leaderboard.replicate == "race" and replication.looks and test is None:
-        return _of_race(numbers, replicates, replication)
+        return _of_race(numbers, replicates, replication, [len(scores[number]) for number in numbers])
     if sweep.leaderboard.replicate == "top_two" and test is None:
         return _of_top_two(numbers, replicates, scores, sweep)
     same = [[next(r for r in row if r.split == split) for split in _common(scores, numbers)] for row in runs]
@@ -121,7 +121,9 @@ def _tested(numbers: tuple[int, ...], replicates: Replicates, sweep: Sweep, test
     return Contest(numbers, replicates, best_set, chosen, notes=notes, assumptions=seen)
 
 
-def _of_race(numbers: tuple[int, ...], replicates: Replicates, replication: Replication) -> Contest:
+def _of_race(
+    numbers: tuple[int, ...], replicates: Replicates, replication: Replication, counts: Sequence[int]
+) -> Contest:
     """The verdicts of all looks together; a finalist that was dropped has those of the look that dropped it."""
     count = len(numbers)
     place = {number: index for index, number in enumerate(numbers)}
@@ -142,7 +144,8 @@ def _of_race(numbers: tuple[int, ...], replicates: Replicates, replication: Repl
         f"{_looks(replication)} looks tests at level {total:.2g} (Bonferroni)"
     )
     made = BestSet(best, arrays["differences"], arrays["low"], arrays["high"], arrays["p_values"], tied, statement)
-    return Contest(numbers, replicates, made, "race", replication.left, assumptions=assumptions(replicates, "mcb"))
+    seen = assumptions(replicates, "race", counts)
+    return Contest(numbers, replicates, made, "race", replication.left, assumptions=seen)
 
 
 def _looks(replication: Replication) -> int:
@@ -159,23 +162,34 @@ def _of_top_two(
     tied[order[before < 1 - sweep.leaderboard.alpha]] = True
     best, unknown = int(belief.means.argmax()), np.full(len(numbers), np.nan)
     statement = (
-        "by the model that shared out the replicates, the set holds the best finalist with the stated probability; "
-        "p is the chance of being it"
+        "by the model that shared out the replicates, the set holds the best finalist with the stated probability"
     )
     tied[best] = True
     differences = belief.means.max() - belief.means
     made = BestSet(best, differences, unknown, unknown, belief.p_best, tied, statement)
-    return Contest(numbers, replicates, made, "top_two", assumptions=assumptions(replicates, "top_two"))
+    seen = assumptions(replicates, "top_two", [len(scores[number]) for number in numbers])
+    told = "ranks and differences are those of shrunk means, because top_two gives finalists different seeds and splits"
+    return Contest(numbers, replicates, made, "top_two", notes=[told], assumptions=seen)
 
 
-def assumptions(replicates: Replicates, test: str) -> list[Assumption]:
-    """What the test takes for granted, and whether these replicates have it."""
+def assumptions(replicates: Replicates, test: str, counts: Sequence[int] | None = None) -> list[Assumption]:
+    """What the test takes for granted, and whether these replicates have it.
+
+    Args:
+        counts: replicates of each finalist, where they differ.
+    """
     finalists, count = replicates.scores.shape
     ratio, unequal = unequal_variances(replicates)
-    pooled = test == "mcb"
+    pooled = test in ("mcb", "race")
     words = f"largest over smallest variance of a finalist's own noise: {ratio:.1f}"
+    balance = Assumption("balance", True, f"{finalists} finalists on the same {count} seeds and splits")
+    if counts is not None and len(set(counts)) > 1:
+        spread = f"{min(counts)} to {max(counts)} replicates, {count} of them the same seeds and splits for all"
+        balance = Assumption(
+            "balance", None, f"{spread}: {test} shares them out unevenly, and its rule accounts for it"
+        )
     found = [
-        Assumption("balance", True, f"{finalists} finalists on the same {count} seeds and splits"),
+        balance,
         Assumption("variances", not unequal if pooled else None, words + ("" if pooled else "; the test pools none")),
     ]
     if replicates.examples is not None and replicates.examples.size and np.isfinite(replicates.examples).all():
@@ -186,9 +200,8 @@ def assumptions(replicates: Replicates, test: str) -> list[Assumption]:
     elif test == "pooled" and replicates.examples is not None:
         count = replicates.examples.shape[2]
         text = f"replicates split one data set again and again; its {count} rows are looked at one by one"
-        found.append(
-            Assumption("overlap", None, f"{text}; what their shared training rows add is not part of the test")
-        )
+        more = f"their variance is taken {1 + 2 * replicates.overlap:.1f} times for the training rows that splits share"
+        found.append(Assumption("overlap", True, f"{text}; {more}"))
     elif replicates.overlap:
         corrected = test in _CORRECTING
         more = f"corrected for (variance x {1 + count * replicates.overlap:.1f}, Nadeau and Bengio)"

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..search import Sweep, Trial
-from ..spaces import NotFoundError
+from ..spaces import DamagedFileError, NotFoundError
 from .inference.best_set import Floats
 from .predictions import Part, PredictionSet, PredictionStore
 from .scorers import Scorer, fits, get_scorer
@@ -60,7 +60,7 @@ class ExampleScores:
         """Losses of some models on the same examples, shape (k, n), and the numbers of these rows in the data set."""
         try:
             found = self._store.read(numbers, part)
-        except NotFoundError:
+        except (NotFoundError, DamagedFileError):  # the recorded scores are enough
             return None
         scorer = self._scorer(found)
         if len(found) < len(numbers) or scorer is None or scorer.losses is None:

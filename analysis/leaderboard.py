@@ -21,6 +21,7 @@ from .verdicts import pair_numbers, with_verdicts
 __all__ = ["Interval", "Leaderboard", "Row", "build_leaderboard"]
 
 _FEWEST_SHOWN = 10
+_UNRANKED = "no finalist can be ranked: each has a replicate that failed; these are search scores"
 _TIE_BREAKS = {"mean": "the best mean", "cost": "the cheapest"}
 
 
@@ -56,7 +57,8 @@ def build_leaderboard(
     if under_way or not scores:  # to rank those that are done would call a winner without its rivals
         shown = rank_search(trials, sweep.objective)[: max(_FEWEST_SHOWN, options.top)]
         rows = [_search_row(trial, sweep) for trial in shown]
-        return replace(board, rows=rows, notes=under_way + notes, broken=broken)
+        ended = not under_way and any(replication.runs.values()) and not broken
+        return replace(board, rows=rows, notes=under_way + notes, broken=broken, unranked=_UNRANKED if ended else "")
     contest = compare_finalists(sweep, replication, scores, examples, test)
     rows = mark_front(_ranked(sweep, replication, contest, scores, test_scores), sweep.objective)
     rest = [
@@ -83,7 +85,7 @@ def build_leaderboard(
         tie_break=_TIE_BREAKS.get(str(options.tie_break), f"by {' and '.join(options.tie_break)}"),
         stopped=replication.stopped,
     )
-    return with_verdicts(board, sweep, trials, contest, scores, full_runs)
+    return with_verdicts(board, sweep, trials, contest, scores, test_scores, full_runs)
 
 
 def _scores(
@@ -146,9 +148,10 @@ def _ranked(
 
 
 def _place(row: Row, sweep: Sweep) -> tuple[float, float, float, int]:
-    value = row.shrunk if sweep.leaderboard.replicate == "top_two" and row.shrunk is not None else _mean(row)
+    by_model = sweep.leaderboard.replicate == "top_two" and row.difference is not None
+    value = row.difference if by_model else -sweep.objective.score(_mean(row))
     rounded = float(f"{value:.12g}")  # equal up to rounding is equal
-    return -(row.left_after or math.inf), -sweep.objective.score(rounded), row.cost, row.trial
+    return -(row.left_after or math.inf), rounded, row.cost, row.trial
 
 
 def _mean(row: Row) -> float:

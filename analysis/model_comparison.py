@@ -45,12 +45,19 @@ class ModelComparison:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def p_value(self) -> float:
+        """Two-sided, of no difference: the exact test's where the metric is a share of right answers."""
+        exact = self.mcnemar is not None and self.metric in ("accuracy", "error")
+        return self.mcnemar.p_value if exact and self.mcnemar is not None else self.difference.p_value
+
+    @property
     def headline(self) -> str:
         """One sentence with the answer."""
         pair = self.first, self.second
         where = f"on {self.examples} {self.part} examples"
-        level = f"{100 * (1 - self.alpha):g} %, {self.difference.test}"
-        if self.difference.p_value > self.alpha:
+        exact = self.mcnemar is not None and self.metric in ("accuracy", "error")
+        level = f"{100 * (1 - self.alpha):g} %, {'McNemar, exact' if exact else self.difference.test}"
+        if self.p_value > self.alpha:
             return f"the models of trials {pair[0]} and {pair[1]} cannot be told apart {where} ({level})"
         better, worse = pair if (self.difference.difference > 0) == (self.goal == "maximize") else pair[::-1]
         return f"the model of trial {better} is better than that of trial {worse} {where} ({level})"
@@ -67,6 +74,7 @@ class ModelComparison:
         return document | {
             "alpha": self.alpha,
             "headline": self.headline,
+            "p_value": finite_or_none(self.p_value),
             "scores": list(map(finite_or_none, self.scores)),
             "difference": plain(self.difference),
             "mcnemar": plain(self.mcnemar),

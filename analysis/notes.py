@@ -18,7 +18,9 @@ def claim_notes(sweep: Sweep, used: Sequence[Trial], contest: Contest) -> list[s
     """What the intervals and p-values rest on; ``used`` are the replicates behind them."""
     notes = [
         "intervals and p-values come from fresh replicates alone; "
-        "the search score is shown only as optimism (search score minus fresh mean)"
+        "the search score is shown only as optimism (search score minus fresh mean)",
+        "intervals of a config's own score are for new seeds and splits of these data; how far these data stand for "
+        "others is for the sealed test to tell",
     ]
     if contest.best_set is None and len(contest.numbers) > 1:
         notes.append("all replicates of a config have the same score: nothing is random here, so nothing can be tested")

@@ -11,6 +11,7 @@ from ..spaces import UsageError
 from .board import finite_or_none
 from .inference.anova import Anova, with_blocks
 from .inference.holm import holm
+from .inference.paired_t import vary
 from .inference.pairs import paired_t_test
 from .replication import aligned, overlap_of, replicate_scores
 
@@ -89,6 +90,8 @@ def compare_all(results: Results) -> Pairwise:
             f"sweep {results.record.name!r} has {len(trials)} ranked finalists with {matrix.shape[1]} replicates in "
             "common, and a comparison needs two of each: `assay leaderboard` tells how far the replication is"
         )
+    if not vary(matrix):
+        raise UsageError(f"the replicates of {results.record.name!r} do not vary: there is nothing to test")
     overlap = overlap_of([run for number in trials for run in runs[number]])
     sign = sweep.objective.sign
     pairs = [(one, other) for one in range(len(trials)) for other in range(one + 1, len(trials))]

@@ -96,7 +96,7 @@ def plan_power(
             "differences between two configs from seed to seed)"
         )
     rivals, alpha, overlap = rivals or _DEFAULT_RIVALS, alpha if alpha is not None else _DEFAULT_ALPHA, overlap or 0.0
-    _check(sd=(sd, 0, math.inf), alpha=(alpha, 0, 0.5), power=(power, 0, 1))
+    _check(sd=(sd, 0, math.inf), alpha=(alpha, 0, 0.5), power=(power, alpha, 1))
     if overlap < 0 or not math.isfinite(overlap):
         raise UsageError(f"power: overlap must be 0 or above, got {overlap:g}")
     level = strictest_level(rivals, alpha)
@@ -126,6 +126,8 @@ def _noise(results: Results) -> tuple[float, int]:
         )
     pairs = [(one, other) for one in range(len(matrix)) for other in range(one)]
     spreads = [float((matrix[one] - matrix[other]).std(ddof=1)) for one, other in pairs]
+    if not np.median(spreads) > 0:
+        raise UsageError(f"power: replicates of {results.record.name!r} do not vary: one of each config is enough")
     return float(np.median(spreads)), len(pairs)
 
 

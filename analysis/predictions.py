@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..search import Artifact, Ledger, Phase, SweepRecord
-from ..spaces import AssayError, NotFoundError
+from ..spaces import DamagedFileError, NotFoundError
 from .prediction_files import Examples
 from .scorers import Array, Floats, Kind
 
@@ -138,7 +138,7 @@ class PredictionStore:
 
         Raises:
             NotFoundError: when none of them has any.
-            AssayError: for a file that is missing, or is not as it was written.
+            DamagedFileError: for a file that is missing, or is not as it was written.
         """
         wanted = list(dict.fromkeys(trials))
         stored = self._stored[part]
@@ -222,7 +222,7 @@ def _checked(store: Path, file: Artifact) -> Path:
     """The file of an artifact, once it is known to be as it was written; hashed once in a process unless it changes.
 
     Raises:
-        AssayError: when it is missing or another.
+        DamagedFileError: when it is missing or another.
     """
     path = store / file.path
     try:
@@ -233,8 +233,8 @@ def _checked(store: Path, file: Artifact) -> Path:
         with path.open("rb") as content:
             checksum = hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as error:
-        raise AssayError(f"{path} cannot be read: {error.strerror}; restore the file or the store") from error
+        raise DamagedFileError(f"{path} cannot be read: {error.strerror}; restore the file or the store") from error
     if checksum != file.sha256:
-        raise AssayError(f"{path} is not as it was written (another SHA-256): restore the file or the store")
+        raise DamagedFileError(f"{path} is not as it was written (another SHA-256): restore the file or the store")
     _verified.add(key)
     return path

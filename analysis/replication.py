@@ -16,6 +16,7 @@ from .inference.futility import can_shrink
 from .inference.posterior import believe
 
 _FIRST_LOOK = 3
+_FIRST_SHARE = 4
 _GROWTH = 1.5
 _BATCH = 4
 _HOPELESS = 0.05
@@ -180,7 +181,7 @@ def _top_two(sweep: Sweep, begun: Replication) -> Replication:
     from .inference.top_two import next_replicates
 
     numbers = [finalist.number for finalist in begun.finalists]
-    first = max(2, min(_FIRST_LOOK, begun.budget // len(numbers)))
+    first = max(2, min(_FIRST_SHARE, begun.budget // len(numbers)))
     wanted = _open(begun, numbers, range(1, first + 1))
     if wanted:
         return replace(begun, wanted=wanted)
@@ -192,7 +193,8 @@ def _top_two(sweep: Sweep, begun: Replication) -> Replication:
     if spent >= begun.budget or len(usable) < 2:
         return begun
     scores = {number: replicate_scores(begun.runs[number], sweep) for number in usable}
-    why = _settled(scores, sweep)
+    looks = 1 + -(-(begun.budget - first * len(numbers)) // _BATCH)
+    why = _settled(scores, sweep, looks)
     if why:
         return replace(begun, stopped=why)
     rng = np.random.default_rng([sweep.seed, spent])
@@ -206,11 +208,15 @@ def _top_two(sweep: Sweep, begun: Replication) -> Replication:
     return replace(begun, wanted=wanted)
 
 
-def _settled(scores: Mapping[int, Mapping[int, float]], sweep: Sweep) -> str:
-    """Why more replicates are not needed, by the model that shares them out; empty when they are."""
+def _settled(scores: Mapping[int, Mapping[int, float]], sweep: Sweep, looks: int) -> str:
+    """Why more replicates are not needed, by the model that shares them out; empty when they are.
+
+    Args:
+        looks: how often this is asked at most: who looks often sees more than there is.
+    """
     belief, options = believe(score_matrix(scores, list(scores))), sweep.leaderboard
     best = int(belief.p_best.argmax())
-    if belief.p_best[best] >= 1 - options.alpha:
+    if belief.p_best[best] >= 1 - options.alpha / looks:
         return f"trial {list(scores)[best]} is the best of the finalists with probability {belief.p_best[best]:.3f}"
     if options.rope is not None and belief.expected_regret <= options.rope:
         return f"the expected regret, {belief.expected_regret:.2g}, is within the region of practical equivalence"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..search import Ledger, Phase, State, SweepRecord, Trial
-from ..spaces import NoResultError, UsageError, did_you_mean, one_of
+from ..spaces import DamagedFileError, NoResultError, UsageError, did_you_mean, one_of
 from .contenders import find_contenders
 from .ensembles import AUTO, EnsembleReport
 from .ensembles.recorded import recorded_ensemble
@@ -43,6 +43,8 @@ class Results:
         self.ledger = ledger
         self.record = record
         self.sweep = record.sweep
+        self.damaged: list[str] = []
+        """Files with predictions for the sealed test that cannot be used."""
 
     def __repr__(self) -> str:
         counts = Counter(trial.state.value for trial in self.trials)
@@ -187,7 +189,12 @@ class Results:
     def ensemble_or_why(self, method: str = AUTO) -> tuple[EnsembleReport | None, str]:
         """Ensemble by one of the methods, or why there is none; worked out once."""
         if method not in self._ensembles:
-            self._ensembles[method] = recorded_ensemble(self, method)
+            try:
+                self._ensembles[method] = recorded_ensemble(self, method)
+            except DamagedFileError as error:
+                if method != AUTO:
+                    raise
+                self._ensembles[method] = None, f"no ensemble: {error}"
         return self._ensembles[method]
 
     def diagnose(self, trial: int | None = None, part: str = "validation") -> Diagnosis:
@@ -333,8 +340,11 @@ class Results:
     def _test_predictions(self) -> dict[int, tuple[Floats, Array]]:
         found = {}
         for model in self.predictions.numbers("test"):
-            predicted = self.predictions.read([model], "test")
-            found[model] = predicted.of(model), predicted.targets
+            try:
+                predicted = self.predictions.read([model], "test")
+                found[model] = predicted.of(model), predicted.targets
+            except DamagedFileError as error:  # all else is in the ledger, and can be shown
+                self.damaged.append(str(error))
         return found
 
     @cached_property

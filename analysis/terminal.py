@@ -28,7 +28,8 @@ def leaderboard_table(board: Leaderboard, *, wide: bool = True) -> Table:
     """
     columns = [column for column in _COLUMNS if column.always or wide]
     columns[3:3] = [_other(name) for name in dict.fromkeys(name for row in board.rows for name in row.others)]
-    columns = [column for column in columns if any(column.cell(row) not in ("", "–") for row in board.rows)]
+    first, *others = columns
+    columns = [first, *(one for one in others if any(one.cell(row) not in ("", "–") for row in board.rows))]
     level = f"{100 * (1 - board.alpha):g} %"
     table = plain_table(*(column.title.format(metric=board.metric, level=level) for column in columns))
     for row in board.rows:
@@ -115,7 +116,8 @@ def summary_lines(results: Results, board: Leaderboard | None = None) -> list[st
     tests = text.test_lines(board, ensemble)
     if tests:
         lines += ["", f"sealed test, {board.metric}", *(f"  {line}" for line in tests)]
-    return [*lines, "", *(f"note: {note}" for note in board.notes)] if board.notes else lines
+    notes = [*board.notes, *(f"left out: {one}" for one in results.damaged)]
+    return [*lines, "", *(f"note: {note}" for note in notes)] if notes else lines
 
 
 def _front_lines(results: Results, board: Leaderboard) -> list[str]:

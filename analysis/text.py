@@ -21,7 +21,9 @@ def number(value: float | None, digits: int = 4) -> str:
 
 def signed(value: float | None) -> str:
     """``+0.0123``."""
-    return "–" if value is None or not math.isfinite(value) else f"{round(value, 4) + 0.0:+.4f}"
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:+.3g}" if abs(value) >= 1e5 else f"{round(value, 4) + 0.0:+.4f}"
 
 
 def interval(value: Interval | None) -> str:
@@ -63,10 +65,12 @@ def claim_lines(board: Leaderboard) -> list[str]:
     lines = []
     if board.reported is not None:
         shown = board.reported
+        alone = f"from {shown.count} more replicates of it alone"
+        freed = alone if board.confirmed else "freed of the flattery of having been chosen"
         level = f"{100 * (1 - board.alpha):g} %"
         lines.append(
-            f"expect {board.metric} {number(shown.mean)} of trial {board.winner} "
-            f"({level}: {number(shown.low)} to {number(shown.high)}; freed of the flattery of having been chosen)"
+            f"expect {board.metric} {number(shown.mean)} of trial {board.winner} ({level}: {number(shown.low)} to "
+            f"{number(shown.high)}), {freed}, on new seeds and splits of these data"
         )
     if board.p_best_among_finalists is not None and board.expected_regret is not None:
         lines.append(
@@ -115,7 +119,7 @@ def test_lines(board: Leaderboard, ensemble: EnsembleReport | None) -> list[str]
     lines = []
     for row in board.rows:
         if row.test is not None:
-            role = "winner" if row.trial == board.winner else "tied"
+            role = "winner" if row.trial == board.winner else "tied" if row.tied else "not tied"
             lines.append(f"trial {row.trial} ({role}): {interval(row.test)} over {row.test.count} models")
     if ensemble is not None and ensemble.test_score is not None and len(ensemble.weights) > 1:
         lines.append(f"ensemble of {len(ensemble.weights)}: {number(ensemble.test_score)} ({ensemble.metric})")

@@ -19,7 +19,7 @@ from .inference.power import seeds_needed
 from .inference.reported import reported_interval
 from .inference.scaled import largest
 from .inference.superiority import p_superior
-from .replication import score_matrix
+from .replication import aligned, score_matrix
 
 MOST_CONFIGS = 5000
 """Of the search, up to which the chance that the best of all was missed is worked out."""
@@ -31,6 +31,7 @@ def with_verdicts(
     trials: Sequence[Trial],
     contest: Contest,
     scores: Mapping[int, Mapping[int, float]],
+    test_scores: Mapping[int, float],
     full_runs: int | None = None,
 ) -> Leaderboard:
     """The board with all that takes a model: chances, shrunk means, the winner's reported score.
@@ -38,15 +39,17 @@ def with_verdicts(
     Args:
         trials: all of the sweep.
         scores: of the finalists that are compared, by split, larger is better.
+        test_scores: on the sealed test part, by the trial whose model it is.
         full_runs: see :func:`.leaderboard.build_leaderboard`.
     """
     if contest.best_set is None or board.winner is None:
-        return replace(board, reported=_confirmed(sweep, trials, board))
+        found = _confirmed(sweep, trials, board, test_scores)
+        return replace(board, reported=found, confirmed=found is not None)
     belief = believe(score_matrix(scores, contest.numbers))
-    superiority = _superiority(contest)
+    superiority = _superiority(contest, scores)
     places = {number: index for index, number in enumerate(contest.numbers)}
     top = contest.best_set.best
-    best, leading = contest.numbers[top], contest.replicates.scores[top]
+    best = contest.numbers[top]
     sign = sweep.objective.sign
 
     def judged(row: Row) -> Row:
@@ -55,7 +58,8 @@ def with_verdicts(
         index = places[row.trial]
         rope = None
         if sweep.leaderboard.rope is not None and row.trial != best:
-            difference = contest.replicates.scores[index] - leading
+            own, leading = aligned(scores, [row.trial, best])
+            difference = own - leading
             rope = bayes_correlated_t(difference, sweep.leaderboard.rope, contest.replicates.overlap)
         return replace(
             row,
@@ -66,13 +70,15 @@ def with_verdicts(
         )
 
     known = full_runs is None or full_runs <= MOST_CONFIGS
+    confirmed = _confirmed(sweep, trials, board, test_scores)
     whole = _of_search(sweep, trials, contest, scores, board.winner) if known else None
     return replace(
         board,
         rows=[judged(row) for row in board.rows],
         superiority=superiority,
         ask_for=_more_seeds(sweep, contest),
-        reported=_confirmed(sweep, trials, board) or _reported(sweep, contest, board.winner, belief),
+        reported=confirmed or _reported(sweep, contest, scores, board.winner),
+        confirmed=confirmed is not None,
         p_best_among_finalists=whole.p_best_among_finalists if whole else None,
         expected_regret=whole.expected_regret if whole else None,
         full_runs=len(trained_in_full(sweep, trials)) if full_runs is None else full_runs,
@@ -86,6 +92,8 @@ def pair_numbers(contest: Contest, index: int, rope: float | None) -> dict[str, 
         means = [mean(row) for row in contest.replicates.scores]
         alone = len(means) == 1
         return {"difference": max(0.0, max(means) - means[index])} | ({"p_value": 1.0} if alone else {})
+    if contest.test == "top_two":  # its model has a chance of being best instead of a p
+        return {"difference": float(best.differences[index]) + 0.0}
     low, high = float(best.low[index]), float(best.high[index])
     finite = math.isfinite(low) and math.isfinite(high)
     return {
@@ -96,11 +104,11 @@ def pair_numbers(contest: Contest, index: int, rope: float | None) -> dict[str, 
     }
 
 
-def _superiority(contest: Contest) -> dict[tuple[int, int], float]:
+def _superiority(contest: Contest, scores: Mapping[int, Mapping[int, float]]) -> dict[tuple[int, int], float]:
     found = {}
     for first, one in enumerate(contest.numbers):
-        for second, other in enumerate(contest.numbers[:first]):
-            chance = p_superior(contest.replicates.scores[first], contest.replicates.scores[second]).value
+        for other in contest.numbers[:first]:
+            chance = p_superior(*aligned(scores, [one, other])).value
             found[one, other], found[other, one] = chance, 1 - chance
     return found
 
@@ -135,21 +143,34 @@ def _more_seeds(sweep: Sweep, contest: Contest) -> list[str]:
     ]
 
 
-def _confirmed(sweep: Sweep, trials: Sequence[Trial], board: Leaderboard) -> Interval | None:
-    """The score of replicates that had no say in choosing the winner; None when there are none."""
+def _confirmed(
+    sweep: Sweep, trials: Sequence[Trial], board: Leaderboard, test_scores: Mapping[int, float]
+) -> Interval | None:
+    """The score of replicates that had no say in choosing the winner; None when there are none.
+
+    It is that of the part of the data on which finalists were compared.
+    """
     chosen_on = {split for row in board.rows for split in row.values}
     runs = [t for t in trials if t.phase is Phase.CONFIRM and t.parent == board.winner and t.split not in chosen_on]
-    values = np.array([run.value(sweep.objective.metric) for run in runs if run.state is State.COMPLETE], dtype=float)
+    complete = [run for run in runs if run.state is State.COMPLETE]
+    if sweep.leaderboard.data == "test":
+        found = [test_scores[run.number] for run in complete if run.number in test_scores]
+    else:
+        found = [float(run.reports[-1].metrics[sweep.objective.metric]) for run in complete if run.reports]
+    values = np.array(found, dtype=float)
     if len(values) < 2:
         return None
     return Interval(mean(values), *t_interval(values, 1 - board.alpha), len(values))
 
 
-def _reported(sweep: Sweep, contest: Contest, winner: int, belief: Posterior) -> Interval:
-    sign, place = sweep.objective.sign, contest.numbers.index(winner)
-    found = reported_interval(contest.replicates.scores, sweep.leaderboard.alpha, winner=place)
+def _reported(sweep: Sweep, contest: Contest, scores: Mapping[int, Mapping[int, float]], winner: int) -> Interval:
+    """From the replicates of all finalists that have as many as the winner: those that a race dropped are none."""
+    rivals = [number for number in contest.numbers if scores[winner].keys() <= scores[number].keys()]
+    matrix = aligned(scores, rivals)
+    found = reported_interval(matrix, sweep.leaderboard.alpha, winner=rivals.index(winner))
+    sign = sweep.objective.sign
     low, high = sorted((sign * found.low, sign * found.high))
-    return Interval(sign * found.mean, low, high, contest.replicates.scores.shape[1])
+    return Interval(sign * found.mean, low, high, matrix.shape[1])
 
 
 def trained_in_full(sweep: Sweep, trials: Sequence[Trial]) -> dict[int, float]:

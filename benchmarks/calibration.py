@@ -208,7 +208,7 @@ def check_splits(rng: Rng, size: float) -> Iterator[Figure]:
         wrong, few = [], []
         for _ in range(sets):
             first, second = right_or_wrong(rng, 2, *splits_in_three(rng, splits))
-            wrong.append(pooled_test(first, second).p_value <= ALPHA)
+            wrong.append(pooled_test(first, second, overlap=1 / 3).p_value <= ALPHA)
             means = np.nanmean(first, axis=1), np.nanmean(second, axis=1)
             few.append(paired_t_test(*means, overlap=1 / 3).p_value <= ALPHA)
         yield Figure(f"examples pooled over {splits} splits of 3:1:1, the same", _mean(wrong), 0.0, 0.08, sets)

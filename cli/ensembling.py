@@ -86,7 +86,8 @@ def _methods_table(report: EnsembleReport) -> Table:
         chosen = "*" if one.method == report.method else ""
         words = METHODS[one.method].words
         table.add_row(f"{one.method}{chosen}", words, text.number(one.score), text.number(one.temperature, 2))
-    table.add_row("single", "the best single model, chosen the same way", text.number(report.single_score), "")
+    own = text.number(report.single_temperature, 2)
+    table.add_row("single", "the best single model, chosen the same way", text.number(report.single_score), own)
     return table
 
 

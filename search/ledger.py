@@ -16,6 +16,7 @@ from ..spaces import NotFoundError, SweepExistsError, UsageError, did_you_mean
 from . import tables
 from .database import open_database, reading, writing
 from .journal import Event, EventKind, Journal, Listener
+from .mark import read_mark
 from .records import Artifact, SweepRecord, read_report, read_segment, read_sweep_record, read_trial
 from .standings import Standings, read_last_values, read_standings
 from .store import Place
@@ -274,6 +275,11 @@ class Ledger:
         with self._reads.connect() as connection:
             rows = connection.execute(query.group_by(trials.c.phase, trials.c.state)).all()
         return {(Phase(phase), State(state)): count for phase, state, count in rows}
+
+    def mark(self, record: SweepRecord) -> tuple[Any, ...]:
+        """What is another value whenever something was recorded of the sweep; see :func:`.mark.read_mark`."""
+        with self._reads.connect() as connection:
+            return read_mark(connection, record.id)
 
     def standings(
         self, record: SweepRecord, metrics: Sequence[str], states: Collection[State] = tuple(State)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from ..spaces import Problem, SpaceError, Value, did_you_mean, one_of
 from ..spaces.config import scalar
@@ -87,6 +87,13 @@ class LeaderboardSection(Section):
         if isinstance(raw, dict) and raw.get("test") in ("wilcoxon", "sign"):
             raise SpaceError([Problem(("test",), _rank_test_cure(raw["test"], raw.get("top", 5), raw.get("seeds", 5)))])
         return raw
+
+    @field_validator("confirm")
+    @classmethod
+    def _more_than_one(cls, confirm: int) -> int:
+        if confirm == 1:
+            raise ValueError("one replicate confirms nothing, because it has no spread: write 2 or more, or 0")
+        return confirm
 
     @model_validator(mode="after")
     def _equivalence_has_a_size(self) -> LeaderboardSection:

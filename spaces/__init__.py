@@ -7,6 +7,7 @@ from .encoding import Encoding
 from .errors import (
     AssayError,
     ClusterError,
+    DamagedFileError,
     NoResultError,
     NotFoundError,
     Problem,
@@ -38,6 +39,7 @@ __all__ = [
     "Condition",
     "Config",
     "Constant",
+    "DamagedFileError",
     "Encoding",
     "Expression",
     "Fidelity",

@@ -5,6 +5,7 @@ AssayError                 1  something is wrong inside
 │   ├── SpaceError            a parameter, a space or a config
 │   ├── SweepError            a sweep file, with line and column
 │   ├── TrainableError        a training function that cannot be loaded
+│   ├── DamagedFileError      a file of the store is missing, or is not as it was written
 │   └── SweepExistsError      a sweep of that name is in the store, or is running now
 ├── NoResultError          3  the sweep ended and no trial gave a score
 ├── NotFoundError          4  no such sweep, trial or store
@@ -77,6 +78,10 @@ class SweepError(UsageError):
 
 class TrainableError(UsageError):
     """A training function that cannot be found, imported or called."""
+
+
+class DamagedFileError(UsageError):
+    """A file of the store is missing, or is not as it was written."""
 
 
 class SweepExistsError(UsageError):

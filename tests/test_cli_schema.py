@@ -14,14 +14,14 @@ from assay.spaces import SweepError
 SWEEP = """\
 name: bowl
 trainable: train.py:train
-objectives: [{metric: loss, goal: minimize}, {metric: ms, goal: minimize}]
+objectives: [{metric: loss, goal: minimize}]
 parameters: {x: "uniform(0, 1)"}
 budget: {trials: 3}
-tracking: {wandb: vision}
+tracking: {wandb: vision, mlflow: vision}
 """
 MISSING = [
-    "sweep.yaml:3:46: objectives.1: optimising 'ms' as well is not in this version: keep the first objective",
     "sweep.yaml:6:12: tracking.wandb: telling project 'vision' of Weights & Biases is not in this version: remove it",
+    "sweep.yaml:6:27: tracking.mlflow: telling experiment 'vision' of MLflow is not in this version: remove it",
 ]
 
 

@@ -137,7 +137,7 @@ def test_completion_offers_every_section(editor: Editor) -> None:
         ("searcher: |\n", {"random", "tpe", "hyperopt", "regularized_evolution"}),
         ("scheduler: |\n", set(SCHEDULERS)),
         ("scheduler:\n  type: |\n", set(SCHEDULERS)),
-        ("leaderboard:\n  test: |\n", {"paired_t", "bayes_signed_rank"}),
+        ("leaderboard:\n  replicate: |\n", {"top_k", "race", "top_two"}),
     ],
 )
 def test_completion_offers_the_words_of_a_value(editor: Editor, text: str, expected: set[str]) -> None:

@@ -14,8 +14,16 @@ def seed_everything(seed: int) -> None:
     """Seed ``random``, NumPy's global generator and, if it is loaded, torch."""
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - for training code that uses the global generator
-    if "torch" in sys.modules:
-        sys.modules["torch"].manual_seed(seed)
+    torch = _torch()
+    if torch is not None:
+        torch.manual_seed(seed)
+
+
+def _torch() -> Any:
+    """torch, if it is loaded; while a thread imports it, nothing can have drawn from it."""
+    module = sys.modules.get("torch")
+    importing = getattr(getattr(module, "__spec__", None), "_initializing", False)
+    return None if importing else module
 
 
 @dataclass(frozen=True)
@@ -32,8 +40,9 @@ class RandomState:
     @classmethod
     def now(cls) -> RandomState:
         """The present state."""
-        torch = sys.modules["torch"].get_rng_state() if "torch" in sys.modules else None
-        return cls(random.getstate(), np.random.get_state(), torch)  # noqa: NPY002
+        torch = _torch()
+        drawn = torch.get_rng_state() if torch is not None else None
+        return cls(random.getstate(), np.random.get_state(), drawn)  # noqa: NPY002
 
     def restore(self) -> None:
         """Go on drawing from here."""

@@ -66,7 +66,7 @@ def choose_ensemble(library: Library, scorer: Scorer, seed: int, method: str = A
     tried = [_try(name, library, folds, parts, scorer, seed) for name in names]
     best = min(tried, key=lambda one: _loss(one.predicted, library.targets, scorer))
     blended = _choice_cross_fitted(tried, folds, library, scorer)
-    single = _singles(library, folds, parts)
+    single, single_temperature = _cooled(_singles(library, folds, parts), library, folds, scorer)
     mixture = METHODS[best.method].fit(whole.library, scorer, seed).at(best.temperature)
     gain = gain_of(blended, [single], library.targets, scorer, seed)
     return EnsembleReport(
@@ -75,6 +75,7 @@ def choose_ensemble(library: Library, scorer: Scorer, seed: int, method: str = A
         score=scorer.compute(blended, library.targets),
         single_score=scorer.compute(single, library.targets),
         single=whole.single,
+        single_temperature=single_temperature,
         gain=gain.mean if gain else None,
         gain_interval=gain.interval if gain else None,
         selection_score=scorer.compute(mixture.of(library), library.targets),
@@ -126,15 +127,21 @@ def _part(library: Library, scorer: Scorer) -> _Part:
 
 def _try(name: str, library: Library, folds: list[Fold], parts: list[_Part], scorer: Scorer, seed: int) -> _Tried:
     fits = [METHODS[name].fit(part.library, scorer, seed) for part in parts]
-    predicted = _predicted(library, folds, fits)
-    if scorer.name == "roc_auc":  # compares examples with each other: a temperature has no business there
-        return _Tried(name, predicted, 1.0)
-    rows = [held_out for _, held_out in folds]
-    return _Tried(name, *cross_fitted_temperature(predicted, library.targets, library.kind, rows))
+    return _Tried(name, *_cooled(_predicted(library, folds, fits), library, folds, scorer))
 
 
 def _predicted(library: Library, folds: list[Fold], fits: list[Mixture]) -> Floats:
     return out_of_fold(library, folds, lambda fold, unseen: fits[fold].of(unseen))
+
+
+def _cooled(predicted: Floats, library: Library, folds: list[Fold], scorer: Scorer) -> tuple[Floats, float]:
+    """Cross-fitted predictions with a temperature for each fold, and the one for all of them.
+
+    An ensemble and the best single model get it alike: it would be no gain of the ensemble.
+    """
+    if scorer.name == "roc_auc":  # compares examples with each other: a temperature has no business there
+        return predicted, 1.0
+    return cross_fitted_temperature(predicted, library.targets, library.kind, [held_out for _, held_out in folds])
 
 
 def _singles(library: Library, folds: list[Fold], parts: list[_Part]) -> Floats:

@@ -17,6 +17,7 @@ from .bagging import BAGGING, bagging_report
 from .choosing import AUTO, choose_ensemble, refuse_unknown
 from .gain import gain_of
 from .library import Library
+from .mixture import tempered
 from .report import EnsembleReport
 
 if TYPE_CHECKING:
@@ -107,7 +108,10 @@ def _with_cost(results: Results, report: EnsembleReport) -> EnsembleReport:
 
 
 def _with_test(results: Results, report: EnsembleReport, scorer: Scorer) -> EnsembleReport:
-    """With the score of the members on the sealed part, and the difference to the best single model there."""
+    """With the score of the members on the sealed part, and the difference to the best single model there.
+
+    Each at the temperature that was fitted on the validation examples.
+    """
     mixture, wanted = report.mixture, [*report.weights]
     tested = tested_together(results, {*wanted, report.single})
     if tested is None:
@@ -119,7 +123,7 @@ def _with_test(results: Results, report: EnsembleReport, scorer: Scorer) -> Ense
     score = scorer.compute(blended, tested.targets)
     if report.single not in tested.trials:
         return replace(report, test_score=score)
-    single = library.member(library.index(report.single))
+    single = tempered(library.member(library.index(report.single)), report.single_temperature, library.kind)
     gain = gain_of(blended, [single], tested.targets, scorer, results.sweep.seed)
     return replace(report, test_score=score, single_test_score=scorer.compute(single, tested.targets), test_gain=gain)
 

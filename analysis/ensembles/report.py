@@ -10,6 +10,8 @@ from .diversity import Diversity
 from .gain import Gain
 from .mixture import Mixture
 
+_OF_PROBABILITIES = ("log_loss", "brier")
+"""Metrics that a temperature changes."""
 NOT_BETTER = "not distinguishable from the best single model"
 
 
@@ -30,7 +32,7 @@ class MethodScore:
 
 @dataclass(frozen=True)
 class Step:
-    """The greedy selection after some steps: the metric where it was selected, and cross-fitted."""
+    """The greedy selection after some steps, before any temperature: where it was selected, and cross-fitted."""
 
     members: int
     selection_score: float
@@ -46,7 +48,7 @@ class EnsembleReport:
         metric: what it was selected on and is scored by.
         score: the metric of the whole selection, cross-fitted: members, weights and temperature are chosen on four
             fifths of the validation examples and scored on the rest, five times. With ``auto`` the method, too.
-        single_score: the same for choosing the best single trial.
+        single_score: the same for choosing the best single trial, at a temperature fitted in the same way.
         single: the trial that is best on all validation examples.
         gain: mean improvement over the best single, per example of the metric's loss, or of the metric itself when
             that is no mean over examples; positive is better. None when the metric is not defined.
@@ -62,10 +64,11 @@ class EnsembleReport:
         diversity: None for a single member.
         training_seconds: of all members together.
         latency_ms: sum of the members' own ``latency_ms``, when every one reported it.
-        single_test_score: of the best single trial on the sealed test part.
+        single_test_score: of the best single trial on the sealed test part, at its temperature.
         test_gain: the gain on the sealed test part over that trial.
         scored_on: ``validation``; ``test`` for a method that chooses nothing and has no other common examples.
         per_example: whether ``gain`` is a mean over examples.
+        single_temperature: of the best single trial's probabilities; 1 when none was fitted, or it did not help.
     """
 
     weights: dict[int, float]
@@ -91,6 +94,7 @@ class EnsembleReport:
     test_gain: Gain | None = None
     scored_on: str = "validation"
     per_example: bool = True
+    single_temperature: float = 1.0
 
     @property
     def accepted(self) -> bool:
@@ -109,8 +113,15 @@ class EnsembleReport:
             alone = "one of its members" if self.accepted else f"one of its members: use trial {self.single} alone"
             return f"better than {alone}" if self.accepted else f"not distinguishable from {alone}"
         if self.accepted:
-            return f"better than trial {self.single}, the best single model"
-        return f"{NOT_BETTER}: use trial {self.single} alone"
+            return f"better than trial {self.single}, the best single model{self._at_temperature}"
+        return f"{NOT_BETTER}: use trial {self.single} alone{self._at_temperature}"
+
+    @property
+    def _at_temperature(self) -> str:
+        """Nothing where the metric is the same at every temperature, as when right and wrong are counted."""
+        if self.single_temperature == 1 or self.metric not in _OF_PROBABILITIES:
+            return ""
+        return f" (at its own temperature of {self.single_temperature:.2f})"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON can hold it; the content of ``ensemble.json``."""
@@ -123,6 +134,7 @@ class EnsembleReport:
             "score": _finite(self.score),
             "single": self.single,
             "single_score": _finite(self.single_score),
+            "single_temperature": self.single_temperature,
             "gain": _finite(self.gain),
             "gain_interval": _pair(self.gain_interval),
             "gain_p": _finite(self.gain_p),

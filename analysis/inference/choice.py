@@ -61,14 +61,15 @@ def _equal_variances(replicates: Replicates) -> tuple[float, float]:
     """Largest over smallest variance of a config, the effect of replicates taken out; and p of equal ones.
 
     Bartlett's test, Proc. R. Soc. A 160 (1937), which is known to notice tails that are not normal as well: here that
-    is welcome. The effect of a replicate is its median over configs, which a few noisy configs do not move. For two
-    configs or one, whose difference is one series, p is 1.
+    is welcome. The effect of a replicate is the median over configs of what their means leave, which a few noisy
+    configs do not move. For two configs or one, whose difference is one series, p is 1.
     """
     scores = np.asarray(replicates.scores, dtype=float)
     if len(scores) < 3 or scores.shape[1] < 2:
         return 1.0, 1.0
     data = scaled(replicates)
-    residuals = data.values - np.median(data.values, axis=0)
+    residuals = data.values - data.means[:, None]
+    residuals = residuals - np.median(residuals, axis=0)
     variances = residuals.var(axis=1, ddof=1)
     if not variances.max() > ROUNDING**2:
         return 1.0, 1.0

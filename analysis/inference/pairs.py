@@ -132,7 +132,9 @@ def mrmc_test(first: npt.NDArray[np.floating], second: npt.NDArray[np.floating],
     return _t("seeds x examples", float(differences.mean()), one.error, one.degrees, alpha, scale, words)
 
 
-def pooled_test(first: npt.NDArray[np.floating], second: npt.NDArray[np.floating], alpha: float = 0.05) -> PairTest:
+def pooled_test(
+    first: npt.NDArray[np.floating], second: npt.NDArray[np.floating], alpha: float = 0.05, overlap: float = 0.0
+) -> PairTest:
     """Examples pooled over splits of one data set; see :func:`.pooled.pooled`.
 
     Args:
@@ -147,7 +149,7 @@ def pooled_test(first: npt.NDArray[np.floating], second: npt.NDArray[np.floating
         raise UsageError("pooled: the two were scored on different examples in a replicate")
     scale = largest(np.nan_to_num(np.asarray(first, float)), np.nan_to_num(np.asarray(second, float)))
     differences = np.subtract(first, second, dtype=float) / scale
-    one = clustered_error(differences)
+    one = clustered_error(differences, overlap)
     mean = float(np.nanmean(differences, axis=1).mean())
     return _t("pooled examples", mean, one.error, one.degrees, alpha, scale, "new seeds and new examples")
 

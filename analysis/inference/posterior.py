@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
 from ...spaces import UsageError
 from .best_set import Floats
@@ -16,6 +17,7 @@ from .scaled import ROUNDING
 _DRAWS = 20_000
 _MOST = 8_000_000  # numbers drawn in all
 _SEED = 0
+_NOISES = 20
 
 
 @dataclass(frozen=True)
@@ -83,15 +85,19 @@ def believe(
     best = int(np.nanargmax(evidence.blocks.means)) if winner is None else winner
     draws = max(1000, min(_DRAWS, _MOST // len(means)))
     wins, inside, regret = np.zeros(len(chosen)), 0.0, 0.0
-    at_once = max(1, _MOST // 8 // len(means))
-    for start in range(0, draws, at_once):
-        drawn = evidence.prior.draw(evidence.centers, evidence.variances, min(at_once, draws - start), rng)
-        own = drawn[:, chosen]
-        top, own_top = drawn.max(axis=1), own.max(axis=1)
-        winners = own >= own_top[:, None] - ROUNDING
-        wins += (winners / winners.sum(axis=1, keepdims=True)).sum(axis=0)
-        inside += float((own_top >= top - ROUNDING).sum())
-        regret += float((top - own[:, best]).sum())
+    factors = _noise_factors(evidence.blocks.degrees)
+    draws = -(-draws // len(factors)) * len(factors)
+    at_once = min(draws // len(factors), max(1, _MOST // 8 // len(means)))
+    for factor in factors:
+        for start in range(0, draws // len(factors), at_once):
+            count = min(at_once, draws // len(factors) - start)
+            drawn = evidence.prior.draw(evidence.centers, evidence.variances * factor, count, rng)
+            own = drawn[:, chosen]
+            top, own_top = drawn.max(axis=1), own.max(axis=1)
+            winners = own >= own_top[:, None] - ROUNDING
+            wins += (winners / winners.sum(axis=1, keepdims=True)).sum(axis=0)
+            inside += float((own_top >= top - ROUNDING).sum())
+            regret += float((top - own[:, best]).sum())
     among = None if search is None else inside / draws
     with np.errstate(over="ignore"):
         return Posterior(
@@ -103,6 +109,12 @@ def believe(
             evidence.prior.kind,
             evidence.blocks.noise * scale,
         )
+
+
+def _noise_factors(degrees: int) -> Floats:
+    """True over estimated variance of the noise, at even shares of its scaled inverse chi-squared posterior."""
+    shares = (np.arange(_NOISES) + 0.5) / _NOISES
+    return np.asarray(degrees / special.chdtri(degrees, shares))
 
 
 def gather(replicates: Floats, search: Floats | None, finalists: Sequence[int] | None) -> Evidence:

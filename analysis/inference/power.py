@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
 
+import numpy as np
 from scipy import optimize, stats
 
 from ...spaces import UsageError
@@ -63,7 +65,9 @@ def detectable(seeds: int, level: float, power: float = POWER, overlap: float = 
     critical = float(stats.t.isf(level, seeds - 1))
 
     def missing(center: float) -> float:
-        return power - float(stats.nct.sf(critical, seeds - 1, center))
+        with np.errstate(all="ignore"), warnings.catch_warnings():  # far in the tails
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return power - float(stats.nct.sf(critical, seeds - 1, center))
 
     high = critical + 1.0
     while missing(high) > 0:

@@ -28,7 +28,10 @@ class Reported:
 def reported_interval(
     scores: Floats, alpha: float = 0.05, runs: int | None = None, winner: int | None = None
 ) -> Reported:
-    """What the config with the best mean is expected to score on new seeds and splits.
+    """What the config with the best mean is expected to score on new seeds and splits of the same data.
+
+    On other data of the same kind it will differ by more: no number of splits shows which rows these data happen to
+    hold. The sealed test part is what tells of that.
 
     Two estimates are averaged. One draws the best mean towards those of its competitors as far as noise explains their
     spread (James & Stein, with the variance of the means): little noise of its own, and a little too low or too high

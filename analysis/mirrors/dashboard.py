@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -11,6 +12,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from ...search import Ledger, Phase, State, SweepRecord
 from ...spaces import UsageError
+from ..page.loopback import names_loopback
 from .mirror import Mirrored
 from .optuna_log import Line, OptunaLog, followed
 
@@ -27,7 +29,7 @@ class Dashboard:
     """A server on 127.0.0.1; :meth:`serve` blocks until :meth:`stop`.
 
     optuna-dashboard has no login and can rename and delete studies. So it gets a copy in memory, made from the ledger,
-    and no request but those that read.
+    and no request but those that read and call it by a loopback name.
 
     Args:
         ledger, record: where the sweep is.
@@ -108,12 +110,20 @@ def _maker() -> Callable[[JournalStorage], App]:
 
 def _reading_only(app: App) -> App:
     def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
-            return app(environ, start)
-        start("403 Forbidden", [("Content-Type", "application/json")])
-        return [b'{"reason": "this is a copy of a sweep, to be looked at: nothing can be changed here"}']
+        port = int(environ["SERVER_PORT"])
+        if not names_loopback(environ.get("HTTP_HOST", ""), port):
+            return _refused(start, "421 Misdirected Request", f"not a name of this server: use 127.0.0.1:{port}")
+        if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+            why = "this is a copy of a sweep, to be looked at: nothing can be changed here"
+            return _refused(start, "403 Forbidden", why)
+        return app(environ, start)
 
     return answer
+
+
+def _refused(start: Callable[..., Any], status: str, why: str) -> Iterable[bytes]:
+    start(status, [("Content-Type", "application/json")])
+    return [json.dumps({"reason": why}).encode()]
 
 
 class _Server(ThreadingMixIn, WSGIServer):

@@ -68,12 +68,8 @@ class LivePages:
 
 
 def _mark(results: Results) -> Any:
-    """What changes with every record that the page shows."""
-    record = results.record
-    trials = [(one.number, one.state, len(one.reports), one.config) for one in results.trials]
-    files = [(one.trial, one.kind, one.sha256) for one in results.ledger.artifacts(record)]
-    told = (record.id, record.state, record.note, record.sweep.model_dump(mode="json"))
-    return told, is_running(results), trials, files
+    """What changes with everything that the page shows; asked for every few seconds, so no trial is read for it."""
+    return results.ledger.mark(results.record), is_running(results)
 
 
 def _version(results: Results) -> Version:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import hmac
-import ipaddress
 import secrets
+import socket
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 from ...search import Ledger
 from ...spaces import AssayError, NotFoundError, UsageError
 from .live import LivePages
+from .loopback import is_loopback, names_loopback
 from .rendered import policy
 
 PORT = 8787
@@ -55,6 +56,7 @@ class PageServer(ThreadingHTTPServer):
 
         Args:
             name: the sweep to show; ``@last`` follows the newest. All sweeps when None.
+            host: a name or an address, IPv4 or IPv6.
             port: 0 for any; 8787 or the next one that is free when None.
 
         Raises:
@@ -64,15 +66,17 @@ class PageServer(ThreadingHTTPServer):
         if name is not None:
             ledger.sweep(name)
         self.pages, self.name = LivePages(ledger), name
-        self._loopback = _is_loopback(host)
+        host = host.removeprefix("[").removesuffix("]")
+        self._loopback = is_loopback(host)
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.prefix = "" if self._loopback else f"/{secrets.token_urlsafe(24)}"
         _listen(partial(super().__init__, RequestHandlerClass=_Handler), host, port)
-        shown = "localhost" if host == "localhost" else str(self.server_address[0])
-        self.url = f"http://{shown}:{self.server_port}{self.prefix}{self._start()}"
+        shown = "localhost" if host.lower() == "localhost" else str(self.server_address[0])
+        self.url = f"http://{_in_url(shown)}:{self.server_port}{self.prefix}{self._start()}"
 
     def answers_to(self, host: str) -> bool:
         """Whether a request may call this server ``host``, as its header says."""
-        return not self._loopback or host in {f"{name}:{self.server_port}" for name in ("127.0.0.1", "localhost")}
+        return not self._loopback or names_loopback(host, self.server_port)
 
     def within(self, path: str) -> str | None:
         """The path behind the token; None without the right one."""
@@ -185,13 +189,8 @@ def _tags(header: str) -> set[str]:
     return {tag.strip().removeprefix("W/") for tag in header.split(",")}
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _in_url(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
 
 
 def _listen(bind: Callable[..., None], host: str, port: int | None) -> None:
@@ -205,5 +204,7 @@ def _listen(bind: Callable[..., None], host: str, port: int | None) -> None:
             if port is None and error.errno == errno.EADDRINUSE:
                 continue
             why = error.strerror or error
-            raise UsageError(f"cannot listen on {host}:{tried}: {why}; choose another --port or --host") from error
+            raise UsageError(
+                f"cannot listen on {_in_url(host)}:{tried}: {why}; choose another --port or --host"
+            ) from error
     raise UsageError(f"ports {PORT} to {PORT + _TRIED - 1} of {host} are taken: choose another with --port")

@@ -45,7 +45,8 @@ def ensemble(results: Results, ax: Axes | None = None) -> Axes:
     ):
         ax.plot(members, [drawable(value) for value in values], ".-", color=color, label=label)
     single = f"best single (trial {report.single}), cross-fitted"
-    ax.axhline(drawable(report.single_score), color=GREY, linestyle="--", linewidth=1.2, label=single)
+    raw = steps[0].score if steps else report.single_score  # like the path, without a temperature
+    ax.axhline(drawable(raw), color=GREY, linestyle="--", linewidth=1.2, label=single)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     x_label(ax, "steps of the selection, each adds a member or weight to one")
     y_label(ax, measured(report.metric, SCORERS[report.metric]))

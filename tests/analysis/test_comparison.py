@@ -52,6 +52,10 @@ def test_first_minus_second_in_units_of_the_metric(recorder: Maker) -> None:
     assert found.difference.mean == pytest.approx(np.subtract(FIRST, SECOND).mean())
     assert found.difference.low < found.difference.mean < found.difference.high
     assert found.better.trial == 1, "the smaller loss"
+    assert found.effect > 0, "first minus second, in units of the metric"
+    rope = results.compare(0, 1, rope=0.001).rope
+    assert rope is not None
+    assert rope[0] > rope[2], "the first is worse"
     turned = results.compare(1, 0, test="paired_t")
     assert (turned.difference.low, turned.difference.high) == pytest.approx(
         (-found.difference.high, -found.difference.low)
@@ -261,7 +265,7 @@ def test_power_that_no_number_of_replicates_gives(recorder: Maker) -> None:
         ({"sd": 0.0}, "sd must be above 0, got 0"),
         ({"sd": 0.1, "gap": -1.0}, "gap must be above 0, got -1"),
         ({"sd": 0.1, "alpha": 0.7}, "alpha must be above 0 and below 0.5"),
-        ({"sd": 0.1, "power": 1.0}, "power must be above 0 and below 1"),
+        ({"sd": 0.1, "power": 1.0}, "power must be above 0.05 and below 1"),
         ({"sd": 0.1, "overlap": -0.1}, "overlap must be 0 or above"),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 
 from assay.analysis import Leaderboard, Results
 from assay.analysis.inference import Replicates, choose_test
+from assay.analysis.replication import look_schedule
 from assay.search import Phase, State, Trial
 from assay.spaces import UsageError
 
@@ -101,7 +102,7 @@ def test_predictions_of_different_splits_are_pooled(recorder: Maker) -> None:
     board = results.leaderboard()
     assert board.test == "pooled"
     assert board.tied == [0]
-    assert assumed(board)["overlap"] is None
+    assert assumed(board)["overlap"] is True
     assert not any("their training rows overlap" in note for note in board.notes)
     assert results.compare(0, 1).test == "pooled"
     assert results.compare(0, 1).p_value < 0.01
@@ -230,3 +231,77 @@ def test_a_confirmed_score_replaces_the_reported_one(recorder: Maker) -> None:
     board = results.leaderboard()
     assert board.reported is not None
     assert (board.reported.mean, board.reported.count) == (pytest.approx(0.75), 2)
+
+
+def test_a_minimised_metric_reads_the_same_the_other_way_round(recorder: Maker) -> None:
+    matrix = noisy(4, 6, [0.03, 0.01])
+    up = replicated(recorder, matrix, FIXED).results().leaderboard(rope=0.005)
+    made = recorder(leaderboard={"top": 4, "seeds": 6}, objectives=[{"metric": "loss", "goal": "minimize"}])
+    trials = [made.search([-(0.5 + 0.01 * number)]) for number in range(4)]
+    for trial, values in zip(trials, (-matrix).tolist(), strict=True):
+        made.replicate(trial, values, **FIXED)
+    down = made.results().leaderboard(rope=0.005)
+    assert (down.winner, down.tied, down.test) == (up.winner, up.tied, up.test)
+    for one, other in zip(up.rows, down.rows, strict=True):
+        assert other.shrunk == pytest.approx(-(one.shrunk or 0))
+        assert (other.p_value, other.p_best) == (pytest.approx(one.p_value), pytest.approx(one.p_best))
+        assert other.rope == (pytest.approx(one.rope) if one.rope else None)
+        assert other.optimism == pytest.approx(one.optimism)
+    assert up.reported is not None
+    assert down.reported is not None
+    assert (down.reported.low, down.reported.high) == pytest.approx((-up.reported.high, -up.reported.low))
+    worst = up.rows[-1]
+    assert worst.rope is not None
+    assert worst.rope[0] > worst.rope[2], "worse than the best, not better"
+
+
+def test_what_a_minimised_search_may_have_missed(recorder: Maker) -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.normal(0.3, 0.02, 30)
+    made = recorder(objectives=[{"metric": "loss", "goal": "minimize"}], leaderboard={"top": 2, "seeds": 4})
+    trials = [made.search([float(value + rng.normal(0, 0.005))]) for value in truth]
+    finalists = sorted(trials, key=lambda trial: trial.value("loss") or 0)[:2] + trials[:1]
+    for trial in {one.number: one for one in finalists}.values():
+        made.replicate(trial, [float(truth[trial.number] + rng.normal(0, 0.005)) for _ in range(4)], **FIXED)
+    board = made.results().leaderboard()
+    assert board.full_runs == 30
+    assert board.expected_regret is not None
+    assert board.expected_regret < 0.01, "the finalists are the smallest, not the largest"
+
+
+def test_a_race_reports_from_all_replicates_of_those_that_stayed(recorder: Maker) -> None:
+    made = recorder(leaderboard={"top": 3, "replicate": "race", "budget": 21}, budget={"trials": 3})
+    trials = [made.search([0.5 + 0.01 * number]) for number in range(3)]
+    rng = np.random.default_rng(0)
+    for trial, (mean, count) in zip(trials, ((0.9, 9), (0.9, 9), (0.1, 3)), strict=True):
+        made.replicate(trial, (mean + rng.normal(0, 0.02, count)).tolist(), **FIXED)
+    results = made.results()
+    board = results.leaderboard()
+    assert board.test == "race"
+    assert board.reported is not None
+    assert board.reported.count == max(row.fresh.count for row in board.rows if row.fresh) > 3
+    assert assumed(board)["balance"] is None
+    assert board.row(2).left_after == 3
+    looks = look_schedule(3, 21)
+    first = results.replication().looks[0].best_set
+    assert board.row(2).p_value == pytest.approx(min(1.0, len(looks) * first.p_values[2])), "over all looks"
+
+
+def test_a_damaged_file_of_predictions_leaves_the_rest_readable(recorder: Maker) -> None:
+    made = replicated(recorder, noisy(2, 3), FIXED)
+    runs = made.results().phase(Phase.REPLICATE)
+    files = [made.predict(run, "validation", [[0.9, 0.1]] * 30, [0] * 30) for run in runs]
+    files[0].write_bytes(b"damaged")
+    results = made.results()
+    assert results.leaderboard().replicated
+    with pytest.raises(UsageError, match="is not as it was written"):
+        results.compare_models(runs[0].number, runs[1].number)
+
+
+def test_when_all_replicates_failed_nobody_is_ranked(recorder: Maker) -> None:
+    made = recorder(leaderboard={"top": 1, "seeds": 2})
+    trial = made.search([0.9])
+    for split in (1, 2):
+        made.failed_replicate(trial, split, "boom")
+    board = made.results().leaderboard()
+    assert board.headline.startswith("no finalist can be ranked: each has a replicate that failed")

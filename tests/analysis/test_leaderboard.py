@@ -174,7 +174,7 @@ def test_notes_on_splits_and_the_sealed_test(recorder: Callable[..., Any]) -> No
     def notes(metric: str, **fields: Any) -> list[str]:
         made = recorder(objectives=[{"metric": metric, "goal": "maximize"}], leaderboard={"top": 1, "seeds": 2})
         made.replicate(made.search([0.9]), [0.8, 0.9], **fields)
-        return made.results().leaderboard().notes[1:]
+        return made.results().leaderboard().notes[2:]
 
     overlap, over_models = notes("accuracy", resplit=True, testable=True)
     assert "their training rows overlap" in overlap
@@ -191,6 +191,7 @@ def test_keys_of_the_json_are_stable(finished: Results) -> None:
     document = json.loads(json.dumps(finished.leaderboard().to_dict(), allow_nan=False))
     assert set(document) == {
         "schema_version", "sweep", "metric", "goal", "alpha", "test", "test_words", "statement", "assumptions", "rope",
+        "confirmed", "unranked",
         "reported", "full_runs", "p_best_among_finalists", "expected_regret", "superiority", "tie_break", "stopped",
         "ask_for",
         "replicated", "replicates", "varies", "winner", "tied", "headline", "notes", "broken_limits", "rows",

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from assay.analysis import Results, load
+from assay.analysis.terminal import summary_lines
 from assay.search import Phase, State
-from assay.spaces import AssayError, NoResultError, NotFoundError, UsageError
+from assay.spaces import DamagedFileError, NoResultError, NotFoundError, UsageError
 
 from .conftest import Recorder, probabilities
 
@@ -250,8 +251,11 @@ def test_a_damaged_file_of_predictions(recorder: Callable[..., Recorder], damage
             path.write_bytes(content[:200] + bytes([content[200] ^ 1]) + content[201:])
         case "other":
             path.write_bytes(other.read_bytes())
-    with pytest.raises(AssayError) as caught:
-        made.results().ensemble()
+    results = made.results()
+    assert results.ensemble() is None
+    assert results.ensemble_note == f"no ensemble: {path}{results.ensemble_note.partition(str(path))[2]}"
+    with pytest.raises(DamagedFileError) as caught:
+        results.ensemble("greedy")
     message = str(caught.value)
     assert message.startswith(str(path))
     assert message.endswith("restore the file or the store")
@@ -261,5 +265,8 @@ def test_a_damaged_file_of_predictions(recorder: Callable[..., Recorder], damage
 def test_a_damaged_test_file(finished: Results) -> None:
     folder = finished.folder / "predictions"
     sorted(folder.glob("*-test.npy"))[0].write_bytes(b"")
-    with pytest.raises(AssayError, match="another SHA-256"):
-        finished.leaderboard()
+    board = finished.leaderboard()
+    assert board.winner == 1, "all else is in the ledger"
+    (lost,) = finished.damaged
+    assert "another SHA-256" in lost
+    assert any("another SHA-256" in line for line in summary_lines(finished))

@@ -256,7 +256,12 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
     (
         "test unknown",
         BASE + "leaderboard: {test: t}\n",
-        ["9:15: leaderboard.test: expected 'paired_t' or 'bayes_signed_rank', got 't'"],
+        [
+            (
+                "9:15: leaderboard.test: expected 'auto', 'mcb', 'paired_t', 'sign_flip', 'nadeau_bengio', 'mrmc', "
+                "'pooled' or 'bayes_signed_rank', got 't'"
+            )
+        ],
     ),
     (
         "asha without fidelity",
@@ -285,8 +290,8 @@ MISTAKES: list[tuple[str, str, list[str]]] = [
         [
             (
                 "4:40: objectives.0.scorer: there is no scorer 'acuracy' (did you mean 'accuracy'?): use "
-                "'accuracy', 'balanced_accuracy', 'error', 'f1_macro', 'log_loss', 'roc_auc', 'mae', 'mse', 'r2' "
-                "or 'rmse'"
+                "'accuracy', 'balanced_accuracy', 'error', 'f1_macro', 'f1_micro', 'hamming_loss', 'log_loss', "
+                "'roc_auc', 'subset_accuracy', 'mae', 'mse', 'r2' or 'rmse'"
             )
         ],
     ),

@@ -38,7 +38,7 @@ def real_tree() -> dict[str, tuple[str | None, int]]:
 
 def test_the_drawn_tree_is_the_real_one() -> None:
     assert drawn_tree() == real_tree()
-    assert len(drawn_tree()) == 10
+    assert len(drawn_tree()) == 11
     assert drawn_tree()["SpaceError"] == ("UsageError", 2)
     assert AssayError.__bases__ == (Exception,)
 
@@ -55,6 +55,7 @@ def test_exit_codes() -> None:
         "SpaceError": 2,
         "SweepError": 2,
         "TrainableError": 2,
+        "DamagedFileError": 2,
         "SweepExistsError": 2,
         "NoResultError": 3,
         "NotFoundError": 4,

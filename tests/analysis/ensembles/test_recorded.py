@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from assay.analysis import Results, get_scorer
-from assay.search import Trial
+from assay.analysis.ensembles.mixture import tempered
+from assay.search import State, Trial
 from assay.spaces import UsageError
 
 from ..conftest import Recorder, probabilities
@@ -46,7 +47,8 @@ def test_the_gain_on_the_sealed_test(recorder: Callable[..., Recorder]) -> None:
     assert report.test_score == pytest.approx(
         scorer.compute(report.mixture.predict(library, "classes"), TEST), abs=1e-4
     )
-    assert report.single_test_score == pytest.approx(scorer.compute(library[report.single], TEST), abs=1e-4)
+    single = tempered(library[report.single].astype(float), report.single_temperature, "classes")
+    assert report.single_test_score == pytest.approx(scorer.compute(single, TEST), abs=1e-4)
     gain = report.single_test_score - report.test_score
     assert report.test_gain.mean == pytest.approx(gain, abs=1e-6)
     assert report.test_gain.interval[0] < gain < report.test_gain.interval[1]
@@ -64,6 +66,35 @@ def test_without_the_best_single_there_is_a_test_score_and_no_gain(recorder: Cal
     assert report is not None
     assert (report.test_score is not None) == (single.single not in single.weights)
     assert report.test_gain is None
+
+
+def test_both_are_compared_at_their_temperature_on_the_sealed_test(recorder: Callable[..., Recorder]) -> None:
+    made = recorder(objectives=[{"metric": "log_loss", "goal": "minimize"}])
+
+    def sure(seed: int, targets: Any) -> Any:
+        powers = predicted(seed, targets, 1.2) ** 4
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    for number in range(4):
+        model = made.search([0.9])
+        made.predict(model, "validation", sure(number, VALIDATION), VALIDATION)
+        made.test(model, sure(50 + number, TEST), TEST)
+    report = made.results().ensemble()
+    assert report is not None and report.test_gain is not None and report.single_test_score is not None
+    assert report.single_temperature > 1.5
+    alone = tempered(sure(50 + report.single, TEST), report.single_temperature, "classes")
+    assert report.single_test_score == pytest.approx(get_scorer("log_loss").compute(alone, TEST), abs=1e-3)
+    assert report.test_gain.mean == pytest.approx(report.single_test_score - report.test_score, abs=1e-6)
+
+
+def test_a_trial_that_was_stopped_early_is_no_candidate(recorder: Callable[..., Recorder]) -> None:
+    made, models = searched(recorder)
+    stopped = made.search([0.99], state=State.STOPPED, reason="the scheduler stopped it")
+    made.predict(stopped, "validation", np.eye(3)[VALIDATION], VALIDATION)  # it would be the best by far
+    report = made.results().ensemble()
+    assert report is not None
+    assert report.candidates == len(models)
+    assert report.single != stopped.number and stopped.number not in report.weights
 
 
 def test_cost(recorder: Callable[..., Recorder]) -> None:

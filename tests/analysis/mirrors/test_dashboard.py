@@ -68,6 +68,14 @@ def test_it_is_served_on_loopback_and_only_reads(recorder: Callable[..., Any]) -
             assert "nothing can be changed" in json.load(refused.value)["reason"]
             refused.value.close()
         port = int(base.rpartition(":")[2])
+        for host in ("evil.example", f"evil.example:{port}", "127.0.0.1", f"localhost:{port}, evil.example"):
+            with pytest.raises(HTTPError) as elsewhere:
+                urlopen(Request(f"{base}/api/studies", headers={"Host": host}))
+            assert elsewhere.value.code == 421
+            assert json.load(elsewhere.value)["reason"].endswith(f"use 127.0.0.1:{port}")
+            elsewhere.value.close()
+        with urlopen(Request(f"{base}/api/studies", headers={"Host": f"LocalHost:{port}"})) as answer:
+            assert answer.status == 200
         with pytest.raises(UsageError, match=f"port {port} of 127.0.0.1 cannot be used: .*--port"):
             Dashboard(made.ledger, made.record, port)
     finally:

@@ -95,6 +95,23 @@ def test_importance_needs_trials(recorder: Callable[..., Recorder], monkeypatch:
     assert page_data(made.results())["importance"] == {"method": "fanova"}
 
 
+def test_importance_of_a_large_search_is_left_to_its_command(
+    recorder: Callable[..., Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(results: Results) -> None:
+        raise AssertionError("takes seconds")
+
+    monkeypatch.setattr(Results, "importance", refuse)
+    monkeypatch.setattr("assay.analysis.page.findings.MOST", 5 * FEWEST - 1)
+    made = recorder()
+    for number in range(FEWEST):
+        made.search([0.01 * number], {"lr": 0.01 + 0.01 * number})
+    document = page_data(made.results())
+    assert document["importance"] is None
+    note = f"no importance of parameters here, {FEWEST} trials and 1 parameters take too long for a page: "
+    assert document["importance_note"].startswith(f"{note}assay importance demo --store ")
+
+
 def test_what_cannot_be_worked_out_says_why(finished: Results) -> None:
     document = page_data(finished)
     assert document["diagnostics"] is None
