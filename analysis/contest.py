@@ -16,7 +16,7 @@ from .inference.best_set import Floats
 from .inference.choice import unequal_variances
 from .inference.paired_t import mean, vary
 from .inference.posterior import believe
-from .replication import Replication, aligned, look_schedule, overlap_of, score_matrix
+from .replication import Replication, aligned, look_schedule, overlap_of, score_matrix, sure_level
 
 Examples = Callable[[Sequence[Sequence[Trial]], Floats], npt.NDArray[np.float64] | None]
 """Scores of each example, shape (k, r, n), of the models of trials (k rows of r), whose scores have shape (k, r).
@@ -159,7 +159,7 @@ def _of_top_two(
     order = np.argsort(-belief.p_best, kind="stable")
     before = np.cumsum(belief.p_best[order]) - belief.p_best[order]
     tied = np.zeros(len(numbers), dtype=bool)
-    tied[order[before < 1 - sweep.leaderboard.alpha]] = True
+    tied[order[before < 1 - sure_level(sweep.leaderboard.alpha, len(numbers))]] = True
     best, unknown = int(belief.means.argmax()), np.full(len(numbers), np.nan)
     statement = (
         "by the model that shared out the replicates, the set holds the best finalist with the stated probability"

@@ -123,6 +123,11 @@ def score_matrix(scores: Mapping[int, Mapping[int, float]], numbers: Sequence[in
     return np.array([[scores[number].get(split, math.nan) for split in splits] for number in numbers])
 
 
+def sure_level(alpha: float, finalists: int) -> float:
+    """The chance of another best that ``top_two`` lets stand; of two it is half, because either may look better."""
+    return alpha / 2 if finalists == 2 else alpha
+
+
 def look_schedule(finalists: int, budget: int) -> list[int]:
     """Replicates of each finalist that is left at which a race looks; the last is what two of them can get."""
     first = max(2, min(_FIRST_LOOK, budget // finalists))
@@ -216,7 +221,7 @@ def _settled(scores: Mapping[int, Mapping[int, float]], sweep: Sweep, looks: int
     """
     belief, options = believe(score_matrix(scores, list(scores))), sweep.leaderboard
     best = int(belief.p_best.argmax())
-    if belief.p_best[best] >= 1 - options.alpha / looks:
+    if belief.p_best[best] >= 1 - sure_level(options.alpha, len(scores)) / looks:
         return f"trial {list(scores)[best]} is the best of the finalists with probability {belief.p_best[best]:.3f}"
     if options.rope is not None and belief.expected_regret <= options.rope:
         return f"the expected regret, {belief.expected_regret:.2g}, is within the region of practical equivalence"

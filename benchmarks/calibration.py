@@ -31,6 +31,8 @@ from assay.analysis.inference.pairs import mrmc_test, paired_t_test, pooled_test
 from assay.analysis.inference.posterior import believe
 from assay.analysis.inference.reported import reported_interval
 from assay.analysis.inference.superiority import p_superior
+from assay.analysis.inference.top_two import next_replicates
+from assay.analysis.replication import sure_level
 
 Floats = NDArray[np.float64]
 Rng = np.random.Generator
@@ -292,6 +294,34 @@ def check_winner(rng: Rng, size: float) -> Iterator[Figure]:
     yield Figure("the same, bootstrap bias corrected", _mean(corrected), -5e-3, 5e-3, worlds)
 
 
+def check_top_two(rng: Rng, size: float) -> Iterator[Figure]:
+    """How often top-two sampling names a single winner among equals, by the rule of analysis/replication.py."""
+    worlds = round(400 * size)
+    for configs, budget in ((2, 10), (2, 40), (3, 15), (6, 30)):
+        single = [_single_of_top_two(rng, configs, budget) for _ in range(worlds)]
+        name = f"top_two names a single winner of {configs} equals, {budget} runs"
+        yield Figure(name, _mean(single), 0.0, 0.05 if size == 1 else 0.1, worlds)
+
+
+def _single_of_top_two(rng: Rng, configs: int, budget: int) -> bool:
+    """Whether one of some equals is named alone."""
+    effects = rng.normal(size=budget)
+    first = max(2, min(4, budget // configs))
+    scores = {one: list(effects[:first] + rng.normal(size=first)) for one in range(configs)}
+    looks = 1 + -(-(budget - first * configs) // 4)
+    while True:
+        matrix = np.full((configs, max(map(len, scores.values()))), np.nan)
+        for one, own in scores.items():
+            matrix[one, : len(own)] = own
+        chances = believe(matrix).p_best
+        left = budget - sum(map(len, scores.values()))
+        level = sure_level(ALPHA, configs)
+        if chances.max() >= 1 - level / looks or left == 0:
+            return bool(chances.max() >= 1 - level)
+        for one in next_replicates({key: np.array(own) for key, own in scores.items()}, min(4, left), rng):
+            scores[one].append(effects[len(scores[one])] + rng.normal())
+
+
 CHECKS: tuple[Callable[[Rng, float], Iterator[Figure]], ...] = (
     check_sets,
     check_choice,
@@ -300,6 +330,7 @@ CHECKS: tuple[Callable[[Rng, float], Iterator[Figure]], ...] = (
     check_pipeline,
     check_beliefs,
     check_winner,
+    check_top_two,
 )
 
 
