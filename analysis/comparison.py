@@ -15,6 +15,7 @@ from .board import Interval, finite_or_none, interval_dict
 from .example_scores import ExampleScores
 from .inference.bayes import bayes_correlated_t
 from .inference.best_set import Floats
+from .inference.mrmc import LEAST
 from .inference.paired_t import mean, t_interval
 from .inference.pairs import (
     PairTest,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from .results import Results
 
 PAIR_TESTS = ("auto", "paired_t", "nadeau_bengio", "mrmc", "pooled", "sign_flip", "welch")
-_LEAST_FOR_MRMC = 3
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,6 @@ class _Pair:
         scores = [replicate_scores(one, first.sweep), replicate_scores(two, second.sweep)]
         common = sorted(scores[0].keys() & scores[1].keys())
         self.paired = self._same_splits(one, two) and len(common) >= 2
-        self._scores = scores
         splits = (common, common) if self.paired else tuple(sorted(own) for own in scores)
         self.values = self._at(scores[0], splits[0]), self._at(scores[1], splits[1])
         self._runs = [
@@ -245,7 +244,7 @@ class _Pair:
         examples = self._examples() if test in ("auto", "mrmc", "pooled") else None
         whole = examples is not None and bool(np.isfinite(examples).all())
         if test == "auto":
-            if examples is not None and len(self.values[0]) >= _LEAST_FOR_MRMC:
+            if examples is not None and len(self.values[0]) >= LEAST:
                 test = "mrmc" if whole else "pooled"
             else:
                 test = "welch" if not self.paired else "nadeau_bengio" if self.overlap else "paired_t"

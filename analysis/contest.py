@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from .inference.best_set import Floats
 from .inference.choice import unequal_variances
 from .inference.paired_t import mean, vary
 from .inference.posterior import believe
-from .replication import Replication, aligned, look_schedule, overlap_of, score_matrix, sure_level
+from .replication import Replication, aligned, common_splits, look_schedule, overlap_of, score_matrix, sure_level
 
 Examples = Callable[[Sequence[Sequence[Trial]], Floats], npt.NDArray[np.float64] | None]
 """Scores of each example, shape (k, r, n), of the models of trials (k rows of r), whose scores have shape (k, r).
@@ -87,17 +87,16 @@ def compare_finalists(
     matrix = aligned(scores, numbers)
     runs = [[run for run in replication.runs[number] if run.split in scores[number]] for number in numbers]
     flat = [run for row in runs for run in row]
-    own = None if sweep.leaderboard.data == "test" else overlap_of(flat)
-    replicates = Replicates(matrix, own or 0.0, rope=sweep.leaderboard.rope)
+    overlap = 0.0 if sweep.leaderboard.data == "test" else overlap_of(flat)
+    replicates = Replicates(matrix, overlap, rope=sweep.leaderboard.rope)
     if len(numbers) < 2 or matrix.shape[1] < 2 or not vary(matrix):
         return Contest(numbers, replicates, None, left=replication.left)
     if sweep.leaderboard.replicate == "race" and replication.looks and test is None:
         return _of_race(numbers, replicates, replication, [len(scores[number]) for number in numbers])
     if sweep.leaderboard.replicate == "top_two" and test is None:
         return _of_top_two(numbers, replicates, scores, sweep)
-    same = [[next(r for r in row if r.split == split) for split in _common(scores, numbers)] for row in runs]
-    replicates = Replicates(matrix, replicates.overlap, examples(same, matrix), sweep.leaderboard.rope)
-    return _tested(numbers, replicates, sweep, test)
+    same = [[next(r for r in row if r.split == split) for split in common_splits(scores, numbers)] for row in runs]
+    return _tested(numbers, replace(replicates, examples=examples(same, matrix)), sweep, test)
 
 
 def _tested(numbers: tuple[int, ...], replicates: Replicates, sweep: Sweep, test: str | None) -> Contest:
@@ -212,7 +211,3 @@ def assumptions(replicates: Replicates, test: str, counts: Sequence[int] | None 
             Assumption("overlap", corrected, f"{text}: {more if corrected else 'not corrected for by this test'}")
         )
     return found
-
-
-def _common(scores: Mapping[int, Mapping[int, float]], numbers: Sequence[int]) -> list[int]:
-    return sorted(set.intersection(*(set(scores[number]) for number in numbers)))

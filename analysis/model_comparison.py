@@ -47,16 +47,18 @@ class ModelComparison:
     @property
     def p_value(self) -> float:
         """Two-sided, of no difference: the exact test's where the metric is a share of right answers."""
-        exact = self.mcnemar is not None and self.metric in ("accuracy", "error")
-        return self.mcnemar.p_value if exact and self.mcnemar is not None else self.difference.p_value
+        return self._exact.p_value if self._exact else self.difference.p_value
+
+    @property
+    def _exact(self) -> McNemar | None:
+        return self.mcnemar if self.metric in ("accuracy", "error") else None
 
     @property
     def headline(self) -> str:
         """One sentence with the answer."""
         pair = self.first, self.second
         where = f"on {self.examples} {self.part} examples"
-        exact = self.mcnemar is not None and self.metric in ("accuracy", "error")
-        level = f"{100 * (1 - self.alpha):g} %, {'McNemar, exact' if exact else self.difference.test}"
+        level = f"{100 * (1 - self.alpha):g} %, {'McNemar, exact' if self._exact else self.difference.test}"
         if self.p_value > self.alpha:
             return f"the models of trials {pair[0]} and {pair[1]} cannot be told apart {where} ({level})"
         better, worse = pair if (self.difference.difference > 0) == (self.goal == "maximize") else pair[::-1]

@@ -119,16 +119,17 @@ def _noise(results: Results) -> tuple[float, int]:
     scores = {number: replicate_scores(own, results.sweep) for number, own in runs.items()}
     scores = {number: own for number, own in scores.items() if len(own) >= 2}
     matrix = aligned(scores, sorted(scores)) if len(scores) >= 2 else np.zeros((0, 0))
-    if matrix.shape[1] < 2 if matrix.size else True:
+    if matrix.shape[1] < 2:
         raise UsageError(
             f"power: sweep {results.record.name!r} has no two finalists with two replicates in common: give --sd, or "
             "wait for its replication"
         )
     pairs = [(one, other) for one in range(len(matrix)) for other in range(one)]
     spreads = [float((matrix[one] - matrix[other]).std(ddof=1)) for one, other in pairs]
-    if not np.median(spreads) > 0:
+    typical = float(np.median(spreads))
+    if not typical > 0:
         raise UsageError(f"power: replicates of {results.record.name!r} do not vary: one of each config is enough")
-    return float(np.median(spreads)), len(pairs)
+    return typical, len(pairs)
 
 
 def _check(**numbers: tuple[float, float, float]) -> None:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..search import Phase, State, Sweep, Trial
-from .finalists import broken_limits, select_finalists
+from .finalists import broken_limits, last_score, select_finalists
 from .inference import TESTS, BestSet, Replicates
 from .inference.best_set import Floats
 from .inference.futility import can_shrink
 from .inference.posterior import believe
+from .inference.top_two import next_replicates
 
 _FIRST_LOOK = 3
 _FIRST_SHARE = 4
@@ -96,11 +97,7 @@ def plan_replication(sweep: Sweep, trials: Sequence[Trial]) -> Replication:
 def replicate_scores(runs: Sequence[Trial], sweep: Sweep) -> dict[int, float]:
     """Scores of complete replicates by split; larger is better."""
     objective = sweep.objective
-    return {
-        run.split: objective.score(float(run.reports[-1].metrics[objective.metric]))
-        for run in runs
-        if run.state is State.COMPLETE and run.reports
-    }
+    return {run.split: last_score(run, objective) for run in runs if run.state is State.COMPLETE and run.reports}
 
 
 def overlap_of(runs: Sequence[Trial]) -> float:
@@ -113,8 +110,13 @@ def overlap_of(runs: Sequence[Trial]) -> float:
 
 def aligned(scores: Mapping[int, Mapping[int, float]], numbers: Sequence[int]) -> Floats:
     """Scores on the splits that all of ``numbers`` have, shape (len(numbers), r)."""
-    common = sorted(set.intersection(*(set(scores[number]) for number in numbers)))
+    common = common_splits(scores, numbers)
     return np.array([[scores[number][split] for split in common] for number in numbers], dtype=np.float64)
+
+
+def common_splits(scores: Mapping[int, Mapping[int, float]], numbers: Sequence[int]) -> list[int]:
+    """Splits that all of ``numbers`` have, ascending."""
+    return sorted(set.intersection(*(set(scores[number]) for number in numbers)))
 
 
 def score_matrix(scores: Mapping[int, Mapping[int, float]], numbers: Sequence[int]) -> Floats:
@@ -183,8 +185,6 @@ def _given(begun: Replication, splits: int) -> int:
 
 
 def _top_two(sweep: Sweep, begun: Replication) -> Replication:
-    from .inference.top_two import next_replicates
-
     numbers = [finalist.number for finalist in begun.finalists]
     first = max(2, min(_FIRST_SHARE, begun.budget // len(numbers)))
     wanted = _open(begun, numbers, range(1, first + 1))

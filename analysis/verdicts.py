@@ -12,6 +12,7 @@ import numpy as np
 from ..search import Phase, State, Sweep, Trial
 from .board import Interval, Leaderboard, Row
 from .contest import Contest
+from .finalists import last_score
 from .inference.bayes import bayes_correlated_t
 from .inference.paired_t import mean, t_interval
 from .inference.posterior import Posterior, believe
@@ -69,9 +70,10 @@ def with_verdicts(
             rope=rope,
         )
 
-    known = full_runs is None or full_runs <= MOST_CONFIGS
+    full = trained_in_full(sweep, trials)
+    full_runs = len(full) if full_runs is None else full_runs
     confirmed = _confirmed(sweep, trials, board, test_scores)
-    whole = _of_search(sweep, trials, contest, scores, board.winner) if known else None
+    whole = _of_search(sweep, full, contest, scores, board.winner) if full_runs <= MOST_CONFIGS else None
     return replace(
         board,
         rows=[judged(row) for row in board.rows],
@@ -81,7 +83,7 @@ def with_verdicts(
         confirmed=confirmed is not None,
         p_best_among_finalists=whole.p_best_among_finalists if whole else None,
         expected_regret=whole.expected_regret if whole else None,
-        full_runs=len(trained_in_full(sweep, trials)) if full_runs is None else full_runs,
+        full_runs=full_runs,
     )
 
 
@@ -177,7 +179,7 @@ def trained_in_full(sweep: Sweep, trials: Sequence[Trial]) -> dict[int, float]:
     """Scores of the configs that the search trained in full and within the limits, by trial; larger is better."""
     objective = sweep.objective
     return {
-        trial.number: objective.score(float(trial.reports[-1].metrics[objective.metric]))
+        trial.number: last_score(trial, objective)
         for trial in trials
         if trial.phase is Phase.SEARCH
         and trial.state is State.COMPLETE
@@ -187,10 +189,13 @@ def trained_in_full(sweep: Sweep, trials: Sequence[Trial]) -> dict[int, float]:
 
 
 def _of_search(
-    sweep: Sweep, trials: Sequence[Trial], contest: Contest, scores: Mapping[int, Mapping[int, float]], winner: int
+    sweep: Sweep,
+    full: Mapping[int, float],
+    contest: Contest,
+    scores: Mapping[int, Mapping[int, float]],
+    winner: int,
 ) -> Posterior | None:
     """Beliefs about all configs that the search trained in full; None when the winner is none of them."""
-    full = trained_in_full(sweep, trials)
     compared = [number for number in contest.numbers if number in full]
     unknown = winner not in compared or len(compared) < 2 or sweep.leaderboard.data == "test"
     if unknown or not len(compared) < len(full) <= MOST_CONFIGS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import special
 
 from .best_set import BestSet, Bools, Floats
 from .holm import holm
@@ -47,6 +48,21 @@ def without_noise(data: Scaled) -> BestSet:
     worse = data.means < data.means[data.best] - ROUNDING
     statement = "replicates do not vary: equal scores are tied, and there is nothing to test"
     return decide(data, np.where(worse, 0.0, 1.0), np.zeros((len(worse), len(worse))), 0.5, statement)
+
+
+def one_sided(data: Scaled, errors: Floats, degrees: Floats | float) -> Floats:
+    """p that the best config has no larger mean than each, by t-tests, shape (k,).
+
+    Args:
+        errors: standard errors of the differences from the best, shape (k,); where they are 0 nothing is random.
+        degrees: of freedom, one for all or of each.
+    """
+    better = data.means[data.best] - data.means
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistics = better / errors
+    decided = np.where(better > ROUNDING, np.inf, -np.inf)
+    # Far beyond all data t is normal; stdtr knows no infinite degrees.
+    return np.asarray(special.stdtr(np.minimum(degrees, 1e9), -np.where(errors > 0, statistics, decided)))
 
 
 def against_best(data: Scaled, one_sided: Floats) -> Floats:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from scipy import special
 
 from ...spaces import UsageError
-from .best_set import BestSet, Floats, Replicates
-from .decide import against_best, confidence, decide, without_noise
+from .best_set import BestSet, Replicates
+from .decide import against_best, confidence, decide, one_sided, without_noise
 from .scaled import ROUNDING, Scaled, scaled
 
 LEAST = 3
@@ -73,7 +73,7 @@ def against_best_by_examples(
             degrees[i, j] = degrees[j, i] = one.degrees
     if not errors.max() > ROUNDING:
         return without_noise(data)
-    p_values = against_best(data, _one_sided(data, errors[data.best], degrees[data.best]))
+    p_values = against_best(data, one_sided(data, errors[data.best], degrees[data.best]))
     # Far beyond all data t is normal; stdtrit knows no infinite degrees.
     critical = -special.stdtrit(np.minimum(degrees, 1e9), alpha / (count - 1))
     return decide(data, p_values, critical * errors, alpha, words)
@@ -136,11 +136,3 @@ def checked_examples(replicates: Replicates, test: str) -> npt.NDArray[np.floati
     if not examples_fit(replicates):
         raise UsageError(f"{test}: the scores are not the means of the examples' scores: write test: mcb")
     return examples
-
-
-def _one_sided(data: Scaled, errors: Floats, degrees: Floats) -> Floats:
-    better = data.means[data.best] - data.means
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistics = better / errors
-    decided = np.where(better > ROUNDING, np.inf, -np.inf)
-    return np.asarray(special.stdtr(np.minimum(degrees, 1e9), -np.where(errors > 0, statistics, decided)))

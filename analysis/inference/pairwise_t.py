@@ -9,8 +9,8 @@ from scipy import special
 
 from ...spaces import UsageError
 from .best_set import BestSet, Floats, Replicates
-from .decide import against_best, confidence, decide, without_noise
-from .scaled import ROUNDING, Scaled, scaled
+from .decide import against_best, confidence, decide, one_sided, without_noise
+from .scaled import Scaled, scaled
 
 
 def paired_t_best(replicates: Replicates, alpha: float) -> BestSet:
@@ -54,7 +54,7 @@ def _best(data: Scaled, overlap: float, alpha: float, words: str) -> BestSet:
         return without_noise(data)
     errors = standard_errors(data, overlap)
     degrees = data.count - 1
-    p_values = against_best(data, one_sided(data, errors)[data.best])
+    p_values = against_best(data, one_sided(data, errors[data.best], degrees))
     critical = -special.stdtrit(degrees, alpha / (len(data.means) - 1))
     return decide(data, p_values, critical * errors, alpha, words)
 
@@ -69,12 +69,3 @@ def standard_errors(data: Scaled, overlap: float) -> Floats:
     spread = np.maximum(differences.std(axis=2, ddof=1), data.step / math.sqrt(6))
     still = data.constant[:, None] & data.constant[None]
     return np.where(still, 0.0, spread) * math.sqrt(1 / data.count + overlap)
-
-
-def one_sided(data: Scaled, errors: Floats) -> Floats:
-    """p that row i has no larger mean than row j, shape (k, k)."""
-    better = data.means[:, None] - data.means[None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistics = better / errors
-    decided = np.where(better > ROUNDING, np.inf, -np.inf)
-    return np.asarray(special.stdtr(data.count - 1, -np.where(errors > 0, statistics, decided)))
