@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .spaces import AssayError, Categorical, Config, Constant, Float, Integer, Space
     from .trainables import TrialHandle
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 _HOMES = {
     "AssayError": ".spaces",

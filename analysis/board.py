@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..spaces import Config
+from .network_text import readable
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Row:
         values: score of each replicate by its split, for pairing with other rows.
         others: means of the other objectives and of the metrics that break ties.
         on_front: with several objectives: no finalist is better in one and as good in the others.
+        network: the network of the config in one line; empty where none is searched.
     """
 
     rank: int | None
@@ -76,6 +78,12 @@ class Row:
     values: dict[int, float] = field(default_factory=dict)
     others: dict[str, Interval] = field(default_factory=dict)
     on_front: bool | None = None
+    network: str = ""
+
+    @property
+    def readable(self) -> dict[str, Any]:
+        """The config, with its network as one entry."""
+        return readable(self.config, self.network)
 
 
 @dataclass(frozen=True)
@@ -248,6 +256,7 @@ def _row_dict(row: Row) -> dict[str, Any]:
         "test": interval_dict(row.test),
         "others": {metric: interval_dict(value) for metric, value in row.others.items()},
         "on_front": row.on_front,
+        "network": row.network,
     }
 
 

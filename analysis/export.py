@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..search import SweepRecord, Trial
+from ..search import Phase, SweepRecord, Trial
 from ..search.production import FILES, MANIFEST, Production, production
 from ..search.store import near
-from ..spaces import NotFoundError, Objective, SpaceError, UsageError, did_you_mean, one_of
+from ..spaces import DamagedFileError, NotFoundError, Objective, SpaceError, UsageError, did_you_mean, one_of
 from ..spaces.config import nest
 from ..spaces.errors import shown
 from .export_formats import Content, write_format
 from .export_manifest import find_row, manifest_of
 from .leaderboard import Leaderboard
+from .network_files import network_files
 from .patch_yaml import Patched, fill_in
 
 if TYPE_CHECKING:
@@ -97,12 +98,14 @@ def export_config(
     source, why = _chosen(results) if trial is None else (_search_trial(results, trial), "")
     why = "; ".join(filter(None, (refusal, why)))
     made = production(source.config, results.sweep.parameters, export)
+    network, told = _network(results, source)
     header = _header(results.leaderboard(), source, made, why)
     content = Content(made.values, results.record.name, results.sweep.seed, header)
     written = [write_format(word, content, str(near(folder))) for word in FILES if word in formats]
-    texts = {path: text for one in written for path, text in one.texts.items()}
+    texts: dict[str, str | bytes] = {path: text for one in written for path, text in one.texts.items()}
+    texts |= network
     commands = [one.command for one in written if "yaml" not in formats or FILES["json"] not in one.texts]
-    notes = [*([why] if why else []), *(note for one in written for note in one.notes)]
+    notes = [*([why] if why else []), *(note for one in written for note in one.notes), *told]
     if into is not None:
         original = Path(results.record.directory, into)
         copy = folder / original.name
@@ -112,6 +115,16 @@ def export_config(
     texts[MANIFEST] = json.dumps(manifest_of(results, source, made, texts), indent=2, allow_nan=False) + "\n"
     files = write_files(folder, texts)
     return ExportBundle(folder, files, source.number, nest(made.values), made.values, commands, notes)
+
+
+def _network(results: Results, source: Trial) -> tuple[dict[str, str | bytes], list[str]]:
+    """The files of the network, and what is to be said; where they cannot be made, the config is handed over alone."""
+    try:
+        return network_files(results, source)
+    except DamagedFileError:
+        raise
+    except UsageError as error:
+        return {}, [f"the config alone, without its network: {error}"]
 
 
 def into_problems(into: str, directory: str | Path, names: Iterable[str]) -> list[str]:
@@ -222,7 +235,7 @@ def _search_trial(results: Results, number: int) -> Trial:
         there_are = f"0 to {max(by_number)}" if by_number else "none yet"
         raise NotFoundError(f"sweep {results.record.name!r} has no trial {number}: it has {there_are}")
     trial = by_number[number]
-    while trial.parent is not None:
+    while trial.phase is not Phase.SEARCH and trial.parent is not None:
         trial = by_number[trial.parent]
     return trial
 
@@ -251,7 +264,7 @@ def _on_one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
-def write_files(folder: Path, texts: dict[str, str]) -> list[Path]:
+def write_files(folder: Path, texts: Mapping[str, str | bytes]) -> list[Path]:
     """The files of a bundle; the manifest is the last, and names all others."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -280,9 +293,9 @@ def _earlier_files(folder: Path) -> set[str]:
     return {MANIFEST, *(name for name in listed if not Path(name).is_absolute() and ".." not in Path(name).parts)}
 
 
-def _replace(path: Path, text: str) -> Path:
+def _replace(path: Path, content: str | bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = path.with_name(f".{path.name}.tmp")
-    staging.write_text(text, encoding="utf-8", newline="")
+    staging.write_bytes(content.encode() if isinstance(content, str) else content)
     staging.replace(path)
     return path

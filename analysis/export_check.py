@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -24,6 +26,10 @@ from .patch_yaml import read_values
 
 if TYPE_CHECKING:
     from .export import ExportBundle
+
+NETWORK_FILES = ("model.py", "weights.safetensors", "architecture.json")
+"""Of an export with an architecture; the first reads the second."""
+_PATIENCE = 120.0  # seconds for a process that imports PyTorch
 
 Values = Mapping[str, Any]
 Read = Callable[[Path, Values], Values]
@@ -49,7 +55,7 @@ def check_bundle(bundle: ExportBundle) -> list[str]:
     wrong: list[str] = []
     for file in bundle.files:
         name = str(file.relative_to(bundle.folder))
-        if name == MANIFEST:
+        if name == MANIFEST or name in NETWORK_FILES:
             continue
         readers = _readers_of(name)
         here = [reader for reader in readers if find_spec(reader.module)]
@@ -64,9 +70,19 @@ def check_bundle(bundle: ExportBundle) -> list[str]:
             lines.append(f"{name}: {len(bundle.values)} values, read as written by {by}{without}")
         else:
             lines.append(f"{name}: not checked: {' and '.join(missing)} not installed")
+    if (bundle.folder / NETWORK_FILES[0]) in bundle.files:
+        lines.append(_run_network(bundle.folder / NETWORK_FILES[0]))
     if wrong:
         raise AssayError("\n".join(wrong))
     return lines
+
+
+def _run_network(file: Path) -> str:
+    """Start the network's file as production would, in a process that sees nothing of this one's folder."""
+    done = subprocess.run([sys.executable, "-I", str(file)], capture_output=True, text=True, timeout=_PATIENCE)
+    if done.returncode:
+        raise AssayError(f"{file}: PyTorch cannot run it: {' '.join(done.stderr.split())[-500:]}")
+    return f"{file.name}: run by PyTorch: {', '.join(done.stdout.split(chr(10))).strip(', ')}"
 
 
 def _read(reader: _Reader, file: Path, expected: Values) -> Values:

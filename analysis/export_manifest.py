@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ _VERSION = 2
 _PACKAGES = ("assay", "torch", "numpy", "scikit-learn", "ray", "optuna")
 
 
-def manifest_of(results: Results, trial: Trial, made: Production, texts: dict[str, str]) -> dict[str, Any]:
+def manifest_of(results: Results, trial: Trial, made: Production, texts: Mapping[str, str | bytes]) -> dict[str, Any]:
     """The manifest of a bundle with the files ``texts``.
 
     ``leaderboard`` has the test and the tied set, ``result`` the row of this config with its p, ``replicates`` its
@@ -95,5 +96,5 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _sha256(content: str | bytes) -> str:
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..search import Phase
 from ..spaces import UsageError
 from .board import finite_or_none
 from .inference.fitted import SPEAKS_OF, DeLong, McNemar, delong, mcnemar, paired_bootstrap
@@ -155,7 +156,7 @@ def _delong(found: PredictionSet, first: Floats, second: Floats, alpha: float) -
 
 def _notes(results: Results, part: Part, numbers: set[int]) -> list[str]:
     notes = ["the answer is for these two fitted models; another seed may turn it round: compare replicates for that"]
-    searched: Mapping[int, Any] = {trial.number: trial for trial in results.trials if trial.parent is None}
+    searched: Mapping[int, Any] = {trial.number: trial for trial in results.phase(Phase.SEARCH)}
     if part == "validation" and numbers & searched.keys():
         notes.append("models of the search were chosen on these validation examples, which flatters the better one")
     return notes

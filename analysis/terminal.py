@@ -11,11 +11,13 @@ from rich import box
 from rich.table import Column, Table
 from rich.text import Text
 
-from ..search import Phase, State, Trial
+from ..search import Phase, State, Sweep, Trial
 from ..spaces import Condition, Expression, Space
 from . import text
 from .board import Leaderboard, Row
+from .network_text import network_text, readable
 from .results import Results
+from .supernet import supernet_lines
 
 _MOST_COLUMNS = 8
 
@@ -85,18 +87,18 @@ _COLUMNS = (
 
 
 def config_table(board: Leaderboard) -> Table:
-    """The parameters in which the configs on the board differ; one a line when there are many."""
-    names = text.differing(board.rows)
+    """The parameters in which the configs on the board differ, or all of a single one; a line each when many."""
+    names = text.differing(board.rows) if len(board.rows) != 1 else list(board.rows[0].readable)
     if len(names) > _MOST_COLUMNS:
         table = plain_table("parameter", *(f"trial {row.trial}" for row in board.rows))
         for name in names:
             add_row(
-                table, name, *(text.parameter(row.config[name]) if name in row.config else "" for row in board.rows)
+                table, name, *(text.parameter(row.readable[name]) if name in row.readable else "" for row in board.rows)
             )
         return table
     table = plain_table("trial", *names)
     for row in board.rows:
-        values = (text.parameter(row.config[name]) if name in row.config else "" for name in names)
+        values = (text.parameter(row.readable[name]) if name in row.readable else "" for name in names)
         add_row(table, str(row.trial), *values, style="bold" if row.trial == board.winner else None)
     return table
 
@@ -116,6 +118,8 @@ def summary_lines(results: Results, board: Leaderboard | None = None) -> list[st
     tests = text.test_lines(board, ensemble)
     if tests:
         lines += ["", f"sealed test, {board.metric}", *(f"  {line}" for line in tests)]
+    if supernet := supernet_lines(results):
+        lines += ["", *supernet]
     notes = [*board.notes, *(f"left out: {one}" for one in results.damaged)]
     return [*lines, "", *(f"note: {note}" for note in notes)] if notes else lines
 
@@ -150,14 +154,16 @@ def best_value(results: Results) -> float | None:
     return best.fresh.mean if best.fresh else best.search_score
 
 
-def trials_table(trials: Iterable[Trial], metric: str, test_scores: Mapping[int, float] | None = None) -> Table:
+def trials_table(trials: Iterable[Trial], sweep: Sweep, test_scores: Mapping[int, float] | None = None) -> Table:
     """One line per trial; the value of a test trial is that on the sealed test part, given by the model's trial."""
+    metric = sweep.objective.metric
     tested = test_scores or {}
     table = plain_table("trial", "phase", "state", metric, "steps", "time", "config")
     for trial in trials:
         test = trial.phase is Phase.TEST
         value = text.number(tested.get(trial.parent or 0) if test else trial.value(metric))
-        outcome = trial.reason or text.config_line(trial.config, list(trial.config))
+        config = readable(trial.config, network_text(sweep, trial.config))
+        outcome = trial.reason or text.config_line(config, [*config])
         time = text.seconds(trial.seconds)
         add_row(table, str(trial.number), trial.phase, trial.state, value, str(trial.last_step), time, outcome)
     return table

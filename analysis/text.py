@@ -105,8 +105,9 @@ def parameter(value: Any) -> str:
 
 def differing(rows: Sequence[Row]) -> list[str]:
     """Names of the parameters that are not the same in all rows."""
-    names = sorted({name for row in rows for name in row.config})
-    return [name for name in names if len({repr(row.config[name]) if name in row.config else "" for row in rows}) > 1]
+    configs = [row.readable for row in rows]
+    names = sorted({name for config in configs for name in config})
+    return [name for name in names if len({repr(config[name]) if name in config else "" for config in configs}) > 1]
 
 
 def config_line(config: Mapping[str, Any], names: Sequence[str]) -> str:

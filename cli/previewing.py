@@ -26,6 +26,7 @@ def print_preview(sweep: Sweep, preview: Preview) -> None:
 
 def _lines(sweep: Sweep, preview: Preview) -> Iterator[tuple[str, str]]:
     from ..analysis import text
+    from ..analysis.network_text import network_text, readable
 
     for constraint in sweep.parameters.constraints:
         yield "constraint", constraint.text
@@ -33,8 +34,11 @@ def _lines(sweep: Sweep, preview: Preview) -> Iterator[tuple[str, str]]:
         yield "feasible", f"{preview.space.feasible:.1%} of random configs"
     yield "configs", _size(preview.space)
     default = sweep.parameters.default()
-    yield "default", f"{text.config_line(default, list(default))} (trial 0)"
-    yield "searcher", preview.searcher
+    told = readable(default, network_text(sweep, default))
+    yield "default", f"{text.config_line(told, [*told])} (trial 0)"
+    yield "searcher", preview.searcher + (f" ({preview.strategy})" if preview.strategy else "")
+    if preview.supernet is not None:
+        yield "supernet", f"{preview.supernet.epochs} epochs in one trial before the search; no budget counts it"
     yield "scheduler", preview.scheduler
     if preview.rungs:
         yield "rungs", _rungs(preview)
@@ -54,6 +58,8 @@ def _lines(sweep: Sweep, preview: Preview) -> Iterator[tuple[str, str]]:
     shortfall = _shortfall(sweep, preview)
     if shortfall:
         yield "note", shortfall
+    if _cut_short(sweep, preview):
+        yield "note", _cut_short(sweep, preview)
     if preview.rungs and preview.rungs[-1].trials == 0:
         full = f"in full, {preview.rungs[-1].step} {preview.unit}s"
         yield "note", f"no trial of the search is expected to train {full}: add trials, or use another scheduler"
@@ -112,6 +118,14 @@ def _decides(preview: Preview) -> str:
 
 def _deviations(value: float) -> str:
     return f"{value:.1f}" if value < 10 else f"{value:.0f}"
+
+
+def _cut_short(sweep: Sweep, preview: Preview) -> str:
+    limit, supernet = sweep.budget.trials, preview.supernet
+    if limit is None or supernet is None or limit >= supernet.trials:
+        return ""
+    parts = "the default, rivals, top and samples"
+    return f"budget.trials is {limit}, and the search takes {supernet.trials} for {parts}: the last are not trained"
 
 
 def _shortfall(sweep: Sweep, preview: Preview) -> str:

@@ -114,7 +114,8 @@ def show_trial(trial: Trial, results: Results, as_json: bool) -> None:
     from ..search.store import near, trial_folder
     from ..trainables.spec import OUTPUT
 
-    facts = {"seed": trial.seed, "split": trial.split, "attempts": trial.attempts, "repeats trial": trial.parent}
+    of = "made from trial" if trial.phase == "search" else "repeats trial"
+    facts = {"seed": trial.seed, "split": trial.split, "attempts": trial.attempts, of: trial.parent}
     print(f"trial {trial.number} of {results.record.name}: {trial.phase}, {trial.state}, {text.seconds(trial.seconds)}")
     print("  ".join(f"{label} {value}" for label, value in facts.items() if value is not None))
     print(f"\n{dump_yaml(trial.config.nested())}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..spaces.errors import UsageError
 from .arguments import AsJson, Name, Store
 from .opening import results_of, sweep_of, where_of
 from .printing import (
@@ -14,6 +15,7 @@ from .printing import (
     note,
     print_json,
     print_leaderboard,
+    print_or_write,
     print_table,
     show_trial,
     state_of,
@@ -22,6 +24,7 @@ from .printing import (
 )
 
 if TYPE_CHECKING:
+    from ..analysis import Results
     from ..search import Sweep
 
 
@@ -72,11 +75,21 @@ def show(
     name: Name,
     trial: Annotated[int | None, typer.Argument(help="A trial's number.", show_default=False)] = None,
     limit: Annotated[int, typer.Option("--limit", min=0, help="Newest trials to list; 0: all.")] = 1000,
+    graph: Annotated[bool, typer.Option("--graph", help="Draw the trial's network as SVG.")] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="--graph: the file; default: network-NUMBER.svg.", show_default=False),
+    ] = None,
     store: Store = None,
     as_json: AsJson = False,
 ) -> None:
     """A sweep with its trials, or one trial with its curve and, if it failed, the traceback."""
     results = results_of(name, store)
+    if graph:
+        _draw_network(results, trial, output)
+        return
+    if output is not None:
+        raise UsageError("--output is the file of --graph: add --graph")
     if trial is not None:
         show_trial(results.ledger.trial(results.record, trial), results, as_json)
         return
@@ -89,9 +102,18 @@ def show(
 
     print(f"{results.record.name}: {state_of(results)}{': ' if results.record.note else ''}{results.record.note}")
     shown = results.trials[-limit:]
-    print_table(trials_table(shown, results.sweep.objective.metric, results.test_scores))
+    print_table(trials_table(shown, results.sweep, results.test_scores))
     if len(shown) < len(results.trials):
         note(f"the newest {len(shown)} of {len(results.trials)} trials; --limit 0 lists all, --json has all")
+
+
+def _draw_network(results: Results, trial: int | None, output: Path | None) -> None:
+    from ..analysis.network_files import network_drawing
+
+    if trial is None:
+        raise UsageError(f"--graph draws the network of one trial: assay show {results.record.name} NUMBER --graph")
+    drawing = network_drawing(results, trial)
+    print_or_write(drawing, output or Path(f"network-{trial}.svg"))
 
 
 def replay(name: Name, store: Store = None, as_json: AsJson = False) -> None:

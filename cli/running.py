@@ -164,7 +164,7 @@ def check(
         trainable = ref.load()
         refuse_what_does_not_fit(sweep, trainable)
         if smoke:
-            first = preview.smoke(sweep, trainable, surroundings)
+            first = preview.smoke(sweep, trainable, surroundings, directory)
     known = preview.preview(sweep)
     if as_json:
         document = {"sweep": sweep.model_dump(mode="json"), **known.to_dict()}

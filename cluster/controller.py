@@ -25,10 +25,9 @@ from ..search import (
 )
 from ..search.journal import Event as JournalEvent
 from ..search.store import trial_folder
-from ..search.trial import latest_metrics
 from ..trainables import OTHER_DATA, Cause, Event, Failed, Finished, Reported, TrialSpec
 from .executor import Executor
-from .files import write_predictions, write_weights
+from .files import parents_weights, write_architectures, write_predictions, write_weights
 from .open_trial import OpenTrial
 from .patience import Patience
 from .plan import INTERRUPTED, NO_CHECKPOINT, Plan, Request
@@ -228,7 +227,7 @@ class Controller:
 
     def _may_start(self) -> bool:
         wish = self._wish()
-        return wish is Wish.NONE or (wish is Wish.STOP and self._plan.phase is not Phase.SEARCH)
+        return wish is Wish.NONE or (wish is Wish.STOP and self._plan.phase not in (Phase.SUPERNET, Phase.SEARCH))
 
     def _add(self, request: Request) -> None:
         order = self.tick()
@@ -266,9 +265,9 @@ class Controller:
 
     def _complete(self, trial: OpenTrial) -> None:
         """What follows from the trials before it."""
-        if self._fidelity is not None:
+        if self._fidelity is not None and trial.phase is not Phase.SUPERNET:
             trial.length = self._fidelity.max
-        if trial.parent is None:
+        if trial.parent is None or trial.phase is Phase.SEARCH:
             return
         parent = self._ledger.trial(self._record, trial.parent)
         if trial.phase is Phase.TEST and not trial.restore:
@@ -278,14 +277,24 @@ class Controller:
 
     def _length_of_origin(self, origin: Trial) -> int | None:
         """A repetition of a run that had to be ended goes as far as that one did; others end by themselves."""
-        while origin.parent is not None:
+        while origin.phase is not Phase.SEARCH and origin.parent is not None:
             origin = self._ledger.trial(self._record, origin.parent)
         return origin.last_step if origin.state is State.STOPPED else None
 
     def _spec(self, trial: OpenTrial) -> TrialSpec:
         folder = str(trial_folder(self._ledger.store, self._record.name, trial.number))
         checkpoints = self._retention.root(trial.number)
-        return trial.spec(self._sweep, data_id=self._data_id, checkpoints=checkpoints, folder=folder)
+        model: Trial | OpenTrial = trial
+        if trial.phase is Phase.TEST and trial.parent is not None:  # which may have to train its model again
+            model = self._ledger.trial(self._record, trial.parent)
+        return trial.spec(
+            self._sweep,
+            directory=self._record.directory,
+            data_id=self._data_id,
+            checkpoints=checkpoints,
+            folder=folder,
+            inherit=parents_weights(self._ledger.store, self._record.name, model),
+        )
 
     def _until(self, trial: OpenTrial) -> int | None:
         """The report at which the trial has to wait for a decision."""
@@ -355,6 +364,8 @@ class Controller:
         ]
         if event.weights is not None:
             files.append(write_weights(self._ledger.store, self._record.name, trial.number, event.weights))
+        if event.architectures:
+            files.append(write_architectures(self._ledger.store, self._record.name, trial.number, event.architectures))
         self._data_id = self._data_id or event.data_id
         trial.learn(event)
         state = trial.ending if trial.stop_sent and trial.ending else State.COMPLETE
@@ -365,9 +376,9 @@ class Controller:
         """Why a trial that ended is none that can be compared; empty when it is."""
         if event.data_id and event.data_id != (self._data_id or event.data_id):
             return OTHER_DATA
-        if trial.phase is Phase.TEST or trial.ending is State.STOPPED:
+        if trial.phase in (Phase.SUPERNET, Phase.TEST) or trial.ending is State.STOPPED:
             return ""
-        return self._objective.unknown(latest_metrics(trial.reports))
+        return trial.unknown(self._sweep)
 
     def _note_short_run(self, trial: OpenTrial, state: State) -> None:
         """Once: a full run that makes fewer reports than the sweep says."""

@@ -18,6 +18,7 @@ from .progress import Progress
 
 _PLAIN_SECONDS = 10.0
 _TITLES = {
+    Phase.SUPERNET: "supernet",
     Phase.SEARCH: "search",
     Phase.REPLICATE: "replicate finalists",
     Phase.CONFIRM: "confirm the winner",

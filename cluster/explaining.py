@@ -23,6 +23,7 @@ from ..trainables.predictions import as_predictions
 from ..trainables.reason import one_line
 from ..trainables.targets import as_targets
 from .environment import Environment, Site
+from .files import parents_weights
 from .open_trial import OpenTrial
 
 
@@ -199,5 +200,12 @@ def _spec(results: Results, trial: Trial) -> TrialSpec:
         one.length = sweep.granted.max
     one.restore = tuple(reversed(trial.checkpoints))
     data_id = trial.data_id or next((other.data_id for other in results.trials if other.data_id), "")
-    spec = one.spec(sweep, data_id=data_id, checkpoints="", folder="")
+    spec = one.spec(
+        sweep,
+        directory=results.record.directory,
+        data_id=data_id,
+        checkpoints="",
+        folder="",
+        inherit=parents_weights(results.ledger.store, results.record.name, trial),
+    )
     return replace(spec, checkpoints=None, folder=None)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..search import Decision, Event, EventKind, Ledger, Phase, State, Sweep, SweepRecord, Trial
 from ..spaces import Problem, SweepError
 from .phases import search_plan
+from .supernets import found_architectures
 
 _MAY_CHANGE = {
     "description", "parameters", "searcher", "scheduler", "fidelity", "budget", "resources", "cluster",
@@ -37,7 +38,7 @@ def extend_sweep(ledger: Ledger, record: SweepRecord, sweep: Sweep) -> tuple[Swe
     if not longer or sweep.fidelity is None:
         return record, ""
     known = ledger.trials(record, Phase.SEARCH)
-    plan = search_plan(sweep)
+    plan = search_plan(sweep, architectures=found_architectures(ledger, record), directory=record.directory)
     for _ in plan.repeat(known, ledger.events(record)):
         pass
     short = [t for t in known if t.state is State.COMPLETE and t.last_step < sweep.fidelity.max]
@@ -92,6 +93,8 @@ def _check(old: Sweep, new: Sweep) -> None:
     fixed = [key for key in before if key not in _MAY_CHANGE and before[key] != after[key]]
     if [(o.metric, o.goal, o.scorer) for o in old.objectives] != [(o.metric, o.goal, o.scorer) for o in new.objectives]:
         fixed.append("objective")
+    if "one_shot" in (old.searcher.type, new.searcher.type) and old.searcher != new.searcher:
+        fixed.append("searcher")  # the supernet is trained
     if old.leaderboard.folds != new.leaderboard.folds:
         fixed.append("leaderboard.folds")  # the search validates on a fold, too
     if fixed:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from ..analysis.prediction_files import Examples, compact, values_content
 from ..analysis.predictions import EXAMPLES
-from ..search import Artifact
+from ..search import Artifact, Phase, Trial
+from ..search.nas.one_shot.found import KIND
 from ..trainables import Predictions
 from ..trainables.weights import Weights
+from .open_trial import OpenTrial
 
 
 def write_predictions(
@@ -40,12 +42,31 @@ def _write(store: Path, relative: Path, content: bytes | memoryview, number: int
     return Artifact(number, kind, str(relative), hashlib.sha256(content).hexdigest(), len(content))
 
 
+def write_architectures(store: Path, name: str, number: int, architectures: str) -> Artifact:
+    """Write what a supernet found, all or nothing, and describe the file."""
+    return _write(store, Path(name, "architectures", f"trial-{number:05d}.json"), architectures.encode(), number, KIND)
+
+
 def write_weights(store: Path, name: str, number: int, weights: Weights) -> Artifact:
     """Write the weights of a trial's network as safetensors, all or nothing, and describe the file."""
-    relative = Path(name, "weights", f"trial-{number:05d}.safetensors")
+    relative = _weights_file(name, number)
     path = store / relative
     path.parent.mkdir(parents=True, exist_ok=True)
     staging = path.with_suffix(".tmp")
     staging.write_bytes(weights.content)
     staging.replace(path)
     return Artifact(number, "weights", str(relative), hashlib.sha256(weights.content).hexdigest(), len(weights.content))
+
+
+def parents_weights(store: Path, name: str, trial: Trial | OpenTrial) -> str | None:
+    """Where the weights are from which a trial's network starts; None for one that starts fresh.
+
+    Only trials of the search have such a parent: replicates train from scratch, so that they score the config alone.
+    """
+    if trial.phase is not Phase.SEARCH or trial.parent is None:
+        return None
+    return str((store / _weights_file(name, trial.parent)).absolute())
+
+
+def _weights_file(name: str, number: int) -> Path:
+    return Path(name, "weights", f"trial-{number:05d}.safetensors")

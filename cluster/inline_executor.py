@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from ..spaces import SweepError
 from ..trainables import Event, Reported, Session, Trainable, TrainableRef, TrialSpec
 from .environment import Environment
+from .supernets import runs
 
 
 class InlineExecutor:
@@ -44,7 +45,7 @@ class InlineExecutor:
     def start(self, spec: TrialSpec, until: int | None) -> None:
         if self._trainable is None:
             self._trainable = self._load()
-        self._sessions[spec.number] = Session(self._trainable, spec)
+        self._sessions[spec.number] = Session(runs(spec, self._trainable, self._ref), spec)
         self.resume(spec.number, until)
 
     def resume(self, number: int, until: int | None) -> None:

@@ -28,6 +28,7 @@ from .phases import PhaseRunner
 from .progress import Observer, Silent
 from .ray_executor import RayExecutor
 from .stop_switch import StopSwitch
+from .supernets import missing_data, missing_of_searcher
 from .tracking import tracked
 from .tune_limits import refuse_other_fidelity, refuse_to_try_again, refuse_what_tune_cannot
 from .wish import Wish, Wishes
@@ -136,7 +137,7 @@ def refuse_what_cannot_run(
 
     Raises:
         SweepError: with all that this version has no engine for, when Ray Tune is to run the search and cannot,
-            nobody knows where checkpoints are to go, or trials would not find what they need.
+            nobody knows where checkpoints are to go, or the searcher or trials would not find what they need.
     """
     found = missing_engines(sweep)
     if sweep.engine == "tune":
@@ -150,6 +151,7 @@ def refuse_what_cannot_run(
         except CheckpointError as error:
             found.append(Problem(("cluster", "storage"), str(error)))
     found += _missing_around(sweep, directory, site)
+    found += [*missing_of_searcher(sweep, here=site in (Site.INLINE, Site.PRIVATE)), *missing_data(sweep, directory)]
     if found:
         raise SweepError(found)
 
@@ -161,6 +163,7 @@ def refuse_what_cannot_be_submitted(sweep: Sweep, directory: str | Path) -> None
         SweepError: with all that this version has no engine for, and all that has to be sent along and is not here.
     """
     found = [*missing_engines(sweep), *_missing_around(sweep, directory, Site.SUBMITTED)]
+    found += missing_data(sweep, directory)
     if found:
         raise SweepError(found)
 

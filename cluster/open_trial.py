@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..search import Phase, Report, Saved, Segment, State, Sweep, Trial
+from ..search.trial import latest_metrics
 from ..spaces import Config
 from ..trainables import Finished, TrialSpec
+from .supernets import supernet_spec
 
 
 @dataclass(eq=False)
@@ -101,15 +103,26 @@ class OpenTrial:
             reports=tuple(self.reports),
         )
 
-    def spec(self, sweep: Sweep, *, data_id: str, checkpoints: str, folder: str) -> TrialSpec:
+    def spec(
+        self,
+        sweep: Sweep,
+        *,
+        directory: str,
+        data_id: str,
+        checkpoints: str,
+        folder: str,
+        inherit: str | None = None,
+    ) -> TrialSpec:
         """What its present attempt runs.
 
         Args:
+            directory: the sweep file's folder, from which the file of a model space is seen.
             data_id: of the sweep's data, when it is known.
             checkpoints, folder: of this trial; the first counts when the sweep keeps any.
+            inherit: weights from which its network starts.
         """
-        every = sweep.checkpoints.every
-        return TrialSpec(
+        every, networks = sweep.checkpoints.every, sweep.network_description
+        spec = TrialSpec(
             number=self.number,
             config=self.config.nested(),
             metric=sweep.objective.metric,
@@ -129,7 +142,23 @@ class OpenTrial:
             save_every=every or 1,
             folder=folder,
             stop_timeout=sweep.cluster.timeouts.stop,
+            architecture=networks and networks | ({"directory": directory} if "space" in networks else {}),
+            measure=sweep.measured,
+            latency=sweep.latency or None,
+            inherit=inherit,
+            keep_network=self.phase is not Phase.SEARCH or sweep.searcher.inherits,
         )
+        return supernet_spec(spec, sweep) if self.phase is Phase.SUPERNET else spec
+
+    def unknown(self, sweep: Sweep) -> str:
+        """Why what it reported cannot be held against the limits; empty when it can."""
+        metrics = latest_metrics(self.reports)
+        why = sweep.objective.unknown(metrics)
+        if why and any(
+            limit.metric in sweep.measured and limit.metric not in metrics for limit in sweep.objective.limits
+        ):
+            why += ": report it, or build the network with trial.build_model()"
+        return why
 
     def learn(self, end: Finished) -> None:
         """Take in what its end tells of the data."""

@@ -1,9 +1,9 @@
-"""A sweep from start to report: search, replicate the finalists, test the winner and the tied."""
+"""A sweep from start to report: train a supernet, search, replicate the finalists, test the winner and the tied."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from ..analysis import Results
 from ..search import (
@@ -13,6 +13,7 @@ from ..search import (
     Ledger,
     Phase,
     Scheduler,
+    Searcher,
     State,
     Sweep,
     SweepRecord,
@@ -21,18 +22,26 @@ from ..search import (
     scheduler_seed,
     trial_seed,
 )
-from ..spaces import NoResultError, SweepInterrupted
+from ..search.nas.screening import Screen
+from ..spaces import Config, NoResultError, SweepInterrupted
 from .controller import Controller
 from .executor import Executor
 from .plan import FixedPlan, Plan, Request, schedule_of
 from .progress import Observer
 from .proposals import PromptProposals, ThreadedProposals
 from .search_plan import SearchPlan
+from .supernets import found_architectures, one_shot, require_supernet, supernet_config
 from .wish import Wish
 
 
 def search_plan(
-    sweep: Sweep, *, threaded: bool = False, ahead: int = 0, scheduler: Scheduler | None = None
+    sweep: Sweep,
+    *,
+    threaded: bool = False,
+    ahead: int = 0,
+    scheduler: Scheduler | None = None,
+    architectures: Iterable[Config] = (),
+    directory: str | None = None,
 ) -> SearchPlan:
     """A fresh plan of a sweep's search.
 
@@ -40,15 +49,30 @@ def search_plan(
         threaded: ask the searcher in a thread of its own.
         ahead: see :class:`SearchPlan`.
         scheduler: instead of the sweep's.
+        architectures: what the supernet found, for one-shot search.
+        directory: the sweep file's folder, from which the file of a model space is seen.
     """
     fidelity = sweep.granted
     rungs = [*sweep.scheduler.rungs(fidelity), fidelity.max] if fidelity else []
-    searcher = sweep.searcher.build(sweep.parameters, sweep.objective, proposal_seed(sweep.seed), rungs)
-    proposals = ThreadedProposals(searcher) if threaded else PromptProposals(searcher)
+    screen = Screen.of(sweep, directory)
+    searcher: Searcher
+    if (options := one_shot(sweep)) is not None:
+        searcher = options.proposing(sweep.parameters, proposal_seed(sweep.seed), architectures)
+    else:
+        searcher = _searcher(sweep, rungs, screen)
+    proposals = ThreadedProposals(searcher, screen) if threaded else PromptProposals(searcher, screen)
     if scheduler is None:
         seed = scheduler_seed(sweep.seed)
         scheduler = sweep.scheduler.build(sweep.parameters, sweep.compared, fidelity, seed)
     return SearchPlan(sweep, proposals, scheduler, ahead=ahead)
+
+
+def _searcher(sweep: Sweep, rungs: Sequence[int], screen: Screen | None) -> Searcher:
+    """The sweep's, which sees the scores without training where it can make use of them."""
+    given = sweep.parameters, sweep.objective, proposal_seed(sweep.seed), rungs
+    if screen is not None and sweep.architecture is not None and sweep.architecture.zero_cost:
+        return sweep.searcher.guided(*given, screen.features)
+    return sweep.searcher.build(*given)
 
 
 class PhaseRunner:
@@ -93,6 +117,7 @@ class PhaseRunner:
             SweepInterrupted: when a stop was requested; the sweep can be resumed.
         """
         if searched is None:
+            self.supernet()
             self.search()
         else:
             self._conclude(searched)
@@ -103,6 +128,20 @@ class PhaseRunner:
         self._work_off(Phase.TEST, self._tests())
         return self._results()
 
+    def supernet(self) -> None:
+        """Train the supernet of one-shot search, on the seed and the split of the search; nothing without one.
+
+        Raises:
+            NoResultError: when it fails.
+            SweepInterrupted: see :meth:`run`.
+        """
+        if one_shot(self._sweep) is None:
+            return
+        config, seed = supernet_config(self._sweep), trial_seed(self._sweep.seed, 0)
+        self._work_off(Phase.SUPERNET, iter([Request(Phase.SUPERNET, config, seed, split=0)]))
+        if self._wish() is Wish.NONE:
+            require_supernet(self._ledger, self._record)
+
     def search(self) -> None:
         """Run the search.
 
@@ -110,7 +149,10 @@ class PhaseRunner:
             NoResultError, SweepInterrupted: see :meth:`run`.
         """
         known, events = self._ledger.trials(self._record, Phase.SEARCH), self._ledger.events(self._record)
-        plan = search_plan(self._sweep, threaded=not self._simulated)
+        found = found_architectures(self._ledger, self._record)
+        plan = search_plan(
+            self._sweep, threaded=not self._simulated, architectures=found, directory=self._record.directory
+        )
         try:
             for _ in plan.repeat(known, events):
                 pass
@@ -132,7 +174,9 @@ class PhaseRunner:
         if not self._results().scored:
             raise NoResultError(self._why_nothing(plan))
         if plan.total is not None and self._sweep.budget.trials is not None and plan.total < self._sweep.budget.trials:
-            self._observer.message(f"no config that is new was found any more: the search ends after {plan.total}")
+            refused = f" ({plan.refused})" if plan.refused else ""
+            text = f"no config that is new was found any more: the search ends after {plan.total}{refused}"
+            self._observer.message(text)
 
     def _why_nothing(self, plan: SearchPlan) -> str:
         infeasible = self._results().why_infeasible()

@@ -26,7 +26,7 @@ class Request:
 
     Args:
         asked: position of the event at which its config was asked for; now when None.
-        parent: the trial that it repeats, or whose model it tests.
+        parent: the trial that it repeats, or whose model it tests; of a search, whose weights it starts from.
         changes: later configs, each with the step from which it counts: the schedule that population based training
             found.
     """

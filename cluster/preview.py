@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ import numpy as np
 from ..analysis import text
 from ..analysis.ensembles import MOST_MEMBERS
 from ..analysis.inference.power import Resolution, resolution
-from ..search import Sweep
+from ..search import Phase, Sweep, trial_seed
 from ..spaces import Space, TrainableError
-from ..trainables import Failed, Reported, Session, Trainable, TrialSpec
+from ..trainables import Failed, Reported, Session, Trainable
 from .environment import Surroundings
 from .expectation import expected_trials
+from .open_trial import OpenTrial
+from .supernets import one_shot
 
 _DRAWS = 2000
 
@@ -72,10 +75,26 @@ class Runs:
 
 
 @dataclass(frozen=True)
+class Supernet:
+    """What is trained before a one-shot search, which no budget limits.
+
+    Args:
+        epochs: of its training, at most.
+        trials: that the search takes for all that it is asked for: the configs that are always tried, its architectures
+            and the random ones.
+    """
+
+    epochs: int
+    trials: int
+
+
+@dataclass(frozen=True)
 class Preview:
     """All of it.
 
     Args:
+        strategy: of the searcher, where it has several.
+        supernet: None without one.
         rungs: of the scheduler, the full run last; empty without a fidelity.
         unit: of the fidelity.
         search_ends: what ends the search, in words; whichever is first.
@@ -85,6 +104,8 @@ class Preview:
     """
 
     searcher: str
+    strategy: str | None
+    supernet: Supernet | None
     scheduler: str
     space: SpaceSize
     default: dict[str, Any]
@@ -114,6 +135,8 @@ def preview(sweep: Sweep) -> Preview:
     tested = board.replicate == "top_k" and board.test in ("auto", "mcb", "paired_t")
     return Preview(
         searcher=sweep.searcher.type,
+        strategy=getattr(sweep.searcher, "strategy", None),
+        supernet=_supernet(sweep),
         scheduler=sweep.scheduler.type,
         space=space,
         default=sweep.parameters.default().nested(),
@@ -144,6 +167,11 @@ def most_trials(sweep: Sweep, space: SpaceSize) -> int | None:
     if space.configs == math.inf:
         return limit
     return int(space.configs) if limit is None else min(limit, int(space.configs))
+
+
+def _supernet(sweep: Sweep) -> Supernet | None:
+    options = one_shot(sweep)
+    return Supernet(options.epochs, len(sweep.given) + options.top + options.samples) if options else None
 
 
 def _rungs(sweep: Sweep, trials: int | None) -> tuple[Rung, ...]:
@@ -216,15 +244,21 @@ def _endings(sweep: Sweep, space: SpaceSize) -> Iterator[str]:
         yield "when all configs were tried"
 
 
-def smoke(sweep: Sweep, trainable: Trainable, surroundings: Surroundings) -> dict[str, Any]:
+def smoke(
+    sweep: Sweep, trainable: Trainable, surroundings: Surroundings, directory: str | Path = "."
+) -> dict[str, Any]:
     """Train the default config in this process until its first report: ``metrics`` and ``seconds``.
+
+    Args:
+        directory: the sweep file's folder.
 
     Raises:
         TrainableError: when it fails; the traceback of the training function is in its notes.
     """
-    steps = sweep.fidelity.max if sweep.fidelity else None
-    metric, *others = (one.metric for one in sweep.objectives)
-    spec = TrialSpec(0, sweep.parameters.default().nested(), metric, max_steps=steps, others=tuple(others))
+    length, seed = sweep.fidelity.max if sweep.fidelity else None, trial_seed(sweep.seed, 0)
+    default = sweep.parameters.default()
+    trial = OpenTrial(0, Phase.SEARCH, default, seed, 0, parent=None, asked=0, started=0, length=length)
+    spec = trial.spec(sweep, directory=str(directory), data_id="", checkpoints="", folder="")
     session = Session(trainable, spec)
     event = surroundings.masked(session.advance())
     if isinstance(event, Failed):

@@ -9,38 +9,67 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..search import Searcher, Trial
+from ..search.searcher import Breeding
 from ..spaces import Config
+
+if TYPE_CHECKING:
+    from ..search.nas.screening import Screen
 
 _PROMPT_SECONDS = 0.01  # a searcher that answers within this time is waited for
 
 
 class Taken:
-    """Which configs were proposed already, in a few bytes each."""
+    """What is not to be proposed: configs that were proposed already, in a few bytes each, and what a screen refuses.
 
-    def __init__(self) -> None:
+    Args:
+        screen: says which configs are not worth a trial, and which are one and the same.
+    """
+
+    def __init__(self, screen: Screen | None = None) -> None:
+        self._screen = screen
         self._hashes: set[int] = set()
+        self._keys: set[int] = set()
 
     def add(self, config: Config) -> None:
         """Note one."""
         self._hashes.add(hash(config))
+        if self._screen is not None:
+            self._keys.add(hash(self._screen.key(config)))
+
+    def tried(self, config: Config) -> bool:
+        """Whether this very config was proposed already."""
+        return hash(config) in self._hashes
 
     def __contains__(self, config: object) -> bool:
-        return hash(config) in self._hashes
+        if hash(config) in self._hashes:
+            return True
+        if self._screen is None or not isinstance(config, Config):
+            return False
+        return hash(self._screen.key(config)) in self._keys or self._screen.refuses(config)
 
     def __len__(self) -> int:
         return len(self._hashes)
 
+    @property
+    def refused(self) -> str:
+        """What the screen refused and why, in words; empty when nothing was."""
+        return self._screen.told if self._screen is not None else ""
+
 
 @dataclass(frozen=True)
 class Proposal:
-    """What a searcher answered; ``config`` None: it has nothing left."""
+    """What a searcher answered; ``config`` None: it has nothing left.
+
+    ``parent`` is the trial from which the config was made, if the searcher tells.
+    """
 
     number: int
     asked: int
     config: Config | None
+    parent: int | None = None
 
 
 class Proposals(Protocol):
@@ -77,10 +106,10 @@ class Proposals(Protocol):
 class PromptProposals:
     """Asks when there is a need, and waits for the answer."""
 
-    def __init__(self, searcher: Searcher) -> None:
+    def __init__(self, searcher: Searcher, screen: Screen | None = None) -> None:
         self._searcher = searcher
         self._answers: deque[Proposal] = deque()
-        self.taken = Taken()
+        self.taken = Taken(screen)
 
     @property
     def in_flight(self) -> int:
@@ -98,9 +127,11 @@ class PromptProposals:
 
     def ask(self, number: int, order: int) -> None:
         config = self._searcher.ask(number, self.taken)
+        parent = None
         if config is not None:
             self.taken.add(config)
-        self._answers.append(Proposal(number, order, config))
+            parent = self._searcher.parent(number) if isinstance(self._searcher, Breeding) else None
+        self._answers.append(Proposal(number, order, config, parent))
 
     def fetch(self) -> Proposal | None:
         return self._answers.popleft() if self._answers else None
@@ -119,8 +150,8 @@ class ThreadedProposals:
     asked ahead, as often as trials end while it thinks.
     """
 
-    def __init__(self, searcher: Searcher) -> None:
-        self._inner = PromptProposals(searcher)
+    def __init__(self, searcher: Searcher, screen: Screen | None = None) -> None:
+        self._inner = PromptProposals(searcher, screen)
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[Proposal | BaseException] = queue.SimpleQueue()
         self._seconds = 0.0  # of an ask, smoothed

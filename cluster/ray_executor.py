@@ -134,7 +134,7 @@ class RayExecutor:
         self._bury()
         if len(self._hosts) + len(self._queued) >= self._resources.slots * (len(self._pool) + len(self._joining)):
             raise ClusterError(f"no free place for trial {spec.number}")
-        self._queued[spec.number] = spec, until
+        self._queued[spec.number] = self._seen_from_there(spec), until
         self._host_queued()
 
     def resume(self, number: int, until: int | None) -> None:
@@ -299,6 +299,13 @@ class RayExecutor:
         """Start a worker; it joins when it has answered."""
         worker = WorkerGroup(self._own_trainable(), self._resources, self._surroundings)
         self._joining[worker.load(str(self._probe) if self._probe else None)] = worker
+
+    def _seen_from_there(self, spec: TrialSpec) -> TrialSpec:
+        """With the file of a model space seen from where workers start."""
+        networks = spec.architecture
+        if networks is None or "directory" not in networks:
+            return spec
+        return replace(spec, architecture=networks | {"directory": self._connection.directory})
 
     def _own_trainable(self) -> TrainableRef:
         return replace(self._ref, directory=self._connection.directory)

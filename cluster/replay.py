@@ -9,6 +9,7 @@ from ..search import Event, EventKind, Ledger, Phase, State, SweepRecord, Trial
 from ..spaces import UsageError
 from .phases import search_plan
 from .search_plan import Step
+from .supernets import found_architectures
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def replay(ledger: Ledger, record: SweepRecord) -> Replay:
         if not any(start <= order and (end is None or order < end) for order in runs):
             continue  # nothing was decided here, or by another tool
         sweep = next(sweep for order, sweep in reversed(revisions) if order <= start)
-        plan = search_plan(sweep)
+        plan = search_plan(sweep, architectures=found_architectures(ledger, record), directory=record.directory)
         past = [event for event in events if end is None or event.order < end]
         for step in plan.repeat(as_of(trials, events, end), past, ask_from=start):
             if step.order < start:

@@ -57,6 +57,8 @@ class SearchPlan:
         self._compared = sweep.compared.metric
         self._given = sweep.given
         self._seed = trial_seed(sweep.seed, 0)
+        self._inherits = sweep.searcher.inherits
+        self._over: set[int] = set()
         self._proposals = proposals
         self._scheduler = scheduler
         self._ahead = ahead
@@ -70,6 +72,11 @@ class SearchPlan:
     @property
     def total(self) -> int | None:
         return self._count if self._exhausted else self._limit
+
+    @property
+    def refused(self) -> str:
+        """Which configs were not worth a trial, and why; empty when all were."""
+        return self._proposals.taken.refused
 
     @property
     def copies(self) -> bool:
@@ -124,6 +131,7 @@ class SearchPlan:
     def on_end(self, trial: Trial) -> None:
         value = None if trial.state is State.FAILED else trial.value(self._compared)
         self._waiting.discard(trial.number)
+        self._over.add(trial.number)
         self._scheduler.on_end(trial.number, trial.last_step, value)
         self.budget.ended(trial)
         if trial.segments:
@@ -166,19 +174,21 @@ class SearchPlan:
         if proposal.config is None:
             self._exhausted = True
             return None
-        return self._request(proposal.config, proposal.asked)
+        # One that still trains has no weights yet, and whether it has when this one starts is left to chance.
+        parent = proposal.parent if self._inherits and proposal.parent in self._over else None
+        return self._request(proposal.config, proposal.asked, parent)
 
     def _ask_given(self, now: Now) -> Request | None:
         """The next config that was named and not found; it is tried even when the budget is used up."""
         for config in self._given:
-            if config not in self._proposals.taken:
+            if not self._proposals.taken.tried(config):
                 self._proposals.adopt(now.number, config)
                 self._proposals.taken.add(config)
                 return self._request(config, now.tick())
         return None
 
-    def _request(self, config: Config, asked: int) -> Request:
-        return Request(Phase.SEARCH, config, self._seed, split=0, asked=asked)
+    def _request(self, config: Config, asked: int, parent: int | None = None) -> Request:
+        return Request(Phase.SEARCH, config, self._seed, split=0, parent=parent, asked=asked)
 
     def _decide(self, number: int, report: Report, *, full: bool) -> Decision:
         value = float(report.metrics[self._compared])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from ..analysis.ensembles.report import NOT_BETTER
 from ..analysis.finalists import rank_search
 from ..analysis.scorers import Array, Floats, kind_of
 from ..search import Artifact, State
-from ..spaces import AssayError, UsageError
+from ..spaces import UsageError
 from ..trainables import Predictions, Trainable
 from ..trainables.opened_model import OpenedModel
 from ..trainables.predictions import as_predictions
@@ -250,7 +249,7 @@ def _alike(results: Results) -> tuple[int, dict[int, Artifact], dict[int, str]]:
 def _fingerprints(store: Path, file: Artifact) -> tuple[str, str]:
     from safetensors import safe_open
 
-    with safe_open(str(_checked(store, file)), framework="pt") as weights:
+    with safe_open(str(file.checked(store)), framework="pt") as weights:
         known = weights.metadata() or {}
     return known.get("architecture_fingerprint", ""), known.get("init_fingerprint", "")
 
@@ -258,19 +257,8 @@ def _fingerprints(store: Path, file: Artifact) -> tuple[str, str]:
 def _load(network: torch.nn.Module, store: Path, file: Artifact) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_model
 
-    load_model(network, str(_checked(store, file)))
+    load_model(network, str(file.checked(store)))
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
-
-
-def _checked(store: Path, file: Artifact) -> Path:
-    path = store / file.path
-    try:
-        checksum = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise AssayError(f"{path} cannot be read: {error.strerror}; restore the file or the store") from error
-    if checksum != file.sha256:
-        raise AssayError(f"{path} is not as it was written (another SHA-256): restore the file or the store")
-    return path
 
 
 def _finite(value: float) -> float | None:

@@ -41,9 +41,11 @@ class Tally:
 
     def reported(self, number: int, phase: Phase, report: Report) -> None:
         """Trial ``number`` reported."""
+        if phase is not Phase.SEARCH:
+            return
         value = float(report.metrics[self._objective.metric])
         better = self._best is None or self._objective.score(value) > self._objective.score(self._best[0])
-        if phase is Phase.SEARCH and better and not self._objective.excess(report.metrics):
+        if better and not self._objective.excess(report.metrics):
             self._best = value, number
 
     def progress(self, plan: Plan, running: int, elapsed: float) -> Progress:

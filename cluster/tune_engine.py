@@ -113,7 +113,7 @@ class TuneEngine:
     def _plan(self) -> SearchPlan:
         """Up to date with the ledger."""
         give_up_open(self._ledger, self._record, self._ledger.trials(self._record, Phase.SEARCH))
-        plan = search_plan(self._sweep, scheduler=Queue())
+        plan = search_plan(self._sweep, scheduler=Queue(), directory=self._record.directory)
         known, events = self._ledger.trials(self._record, Phase.SEARCH), self._ledger.events(self._record)
         for _ in plan.repeat(known, events):
             pass

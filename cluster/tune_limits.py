@@ -52,6 +52,8 @@ def _of_place(inline: bool, address: str | None) -> Iterator[Problem]:
 def _of_sweep(sweep: Sweep) -> Iterator[Problem]:
     if len(sweep.objectives) > 1:
         yield _problem("Ray Tune looks for the best of one objective: keep the first", "objectives", "1")
+    if sweep.searcher.type == "one_shot":
+        yield _problem("Ray Tune trains no supernet: take another searcher", "searcher")
     resources, retry, timeouts = sweep.resources, sweep.cluster.retry, sweep.cluster.timeouts
     if sweep.scheduler.type == "promotion_asha":
         yield _problem("Ray Tune has no promotion_asha: write asha", "scheduler")

@@ -9,11 +9,10 @@ from dataclasses import replace
 from ..search import Artifact, Decision, EventKind, Ledger, Phase, Report, Saved, State, SweepRecord, Trial
 from ..search.journal import Event as JournalEvent
 from ..search.store import trial_folder
-from ..search.trial import latest_metrics
 from ..spaces import Config
 from ..trainables import OTHER_DATA, Failed, Finished, Reported, TrialSpec
 from .extend import next_order
-from .files import write_predictions, write_weights
+from .files import parents_weights, write_predictions, write_weights
 from .open_trial import OpenTrial
 from .plan import Request
 from .progress import Observer
@@ -119,7 +118,7 @@ class TuneRecord:
             config=request.config,
             seed=request.seed,
             split=request.split,
-            parent=None,
+            parent=request.parent,
             asked=request.asked if request.asked is not None else order,
             started=order,
             length=self._fidelity.max if self._fidelity else None,
@@ -137,7 +136,14 @@ class TuneRecord:
         trial = self._open[number]
         folder = str(trial_folder(self._ledger.store, self._record.name, number))
         checkpoints = self._retention.root(number)
-        spec = trial.spec(self._sweep, data_id=self._data_id, checkpoints=checkpoints, folder=folder)
+        spec = trial.spec(
+            self._sweep,
+            directory=self._record.directory,
+            data_id=self._data_id,
+            checkpoints=checkpoints,
+            folder=folder,
+            inherit=parents_weights(self._ledger.store, self._record.name, trial),
+        )
         return replace(spec, attempt=trial.attempts + 1), trial.last_step
 
     def runs(self, number: int) -> None:
@@ -186,7 +192,7 @@ class TuneRecord:
         if end.data_id and end.data_id != (self._data_id or end.data_id):
             self.failed(number, OTHER_DATA)
             return
-        unknown = self._sweep.objective.unknown(latest_metrics(trial.reports))
+        unknown = trial.unknown(self._sweep)
         if unknown:
             self.failed(number, unknown)
             return

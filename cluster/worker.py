@@ -16,6 +16,7 @@ from ..trainables import Cause, Event, Failed, Reported, Session, Trainable, Tra
 from ..trainables.reason import one_line
 from ..trainables.spec import OUTPUT
 from .environment import Surroundings
+from .supernets import runs
 
 _BATCH_SECONDS = 0.05  # reports that come faster are sent together
 _LEFT_BEHIND_BYTES = 256 * 2**20  # of GPU memory, by a trial that is over
@@ -69,6 +70,7 @@ class Worker:
         self._ref = trainable
         self._batch = _BATCH_SECONDS if together == 1 else 0.0
         self._trainable: Trainable | None = None
+        self._origin = TrainableRef("", "")
         self._surroundings = Surroundings()
         self._sessions: dict[int, tuple[Session, _Output]] = {}
         self._clean = _ProcessState()
@@ -85,7 +87,7 @@ class Worker:
         try:
             self._surroundings.enter()
             ref = self._ref.unpack() if isinstance(self._ref, PackedTrainable) else self._ref
-            self._trainable = ref.load()
+            self._trainable, self._origin = ref.load(), ref
         except TrainableError as error:
             return self._surroundings.mask(str(error))
         except OSError as error:
@@ -117,7 +119,7 @@ class Worker:
         if unfit:
             return (Failed(spec.number, Cause.DISPLACED, unfit),)
         output = _Output(Path(spec.folder, OUTPUT) if spec.folder else None, self._surroundings.mask)
-        self._sessions[spec.number] = Session(self._trainable, spec), output
+        self._sessions[spec.number] = Session(runs(spec, self._trainable, self._origin), spec), output
         return self.advance(spec.number, until)
 
     def advance(self, number: int, until: int | None) -> tuple[Event, ...]:

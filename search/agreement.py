@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..spaces import Problem, Space, SpaceError, did_you_mean, one_of
+from ..spaces import Categorical, Constant, Problem, Space, SpaceError, did_you_mean, one_of
+from ..spaces.architectures.operations import activation_named
 from .production import file_problems, production_problems
 from .scheduler import SchedulerOptions
 from .searcher import SearcherOptions
+from .section_architecture import ArchitectureSection
 from .section_cluster import CheckpointsSection
 from .section_effort import BudgetSection, FidelitySection, ResourcesSection
 from .section_goal import Constraint, ObjectiveSection, RequireSection
@@ -63,6 +65,42 @@ def _at_its_constraint(problem: Problem, numbers: list[int]) -> Problem:
 def _one_program(trainable: str | None, command: str | list[str] | None) -> Iterator[Problem]:
     if trainable is not None and command is not None:
         yield Problem(("command",), "trainable says already what is run: remove one of the two")
+
+
+def _activations(architecture: ArchitectureSection | None, parameters: Space) -> Iterator[Problem]:
+    """A parameter of this name is of the stages."""
+    searched = parameters.get("activation")
+    if architecture is None or architecture.stages is None or not isinstance(searched, Categorical | Constant):
+        return
+    for value in searched.choices:
+        try:
+            activation_named(value)
+        except SpaceError as error:
+            yield from (problem.under("activation").under("parameters") for problem in error.problems)
+
+
+def _one_shot(
+    searcher: SearcherOptions,
+    scheduler: SchedulerOptions,
+    architecture: ArchitectureSection | None,
+    resources: ResourcesSection,
+) -> Iterator[Problem]:
+    if searcher.type != "one_shot":
+        return
+    if architecture is None:
+        form = "add `architecture: {input: [3, 32, 32], output: 10, stages: [...]}`"
+        yield Problem(("searcher",), f"one_shot needs networks to search: {form}")
+    if resources.workers > 1:
+        yield Problem(("resources", "workers"), "a supernet trains in one process: write 1, or take another searcher")
+    if scheduler.type != "none":
+        text = f"one_shot compares its networks trained in full, and {scheduler.type} does not: write scheduler: none"
+        yield Problem(("scheduler",), text)
+    stages = architecture.stages if architecture is not None else None
+    for index, stage in enumerate(stages or ()):
+        if stage.width.cardinality > 1:
+            cure = f"write width: {stage.width.default_value}, or take another searcher"
+            text = f"one-shot training needs one width per stage, got {stage.width.describe()}: {cure}"
+            yield Problem(("architecture", "stages", index, "width"), text)
 
 
 def _prices(budget: BudgetSection, resources: ResourcesSection) -> Iterator[Problem]:
@@ -119,6 +157,17 @@ def _modelled(
     yield from ()
 
 
+def _searchable(
+    searcher: SearcherOptions, parameters: Space, architecture: ArchitectureSection | None
+) -> Iterator[Problem]:
+    try:
+        searcher.check_space(parameters)
+    except SpaceError as error:
+        yield from (problem.under("parameters") for problem in error.problems)
+    if architecture is None and searcher.inherits:
+        yield Problem(("searcher", "inherit"), "weights are inherited by networks: add the section architecture")
+
+
 def _front(objectives: list[ObjectiveSection], export: ExportSection) -> Iterator[Problem]:
     if len(objectives) == 1 and export.select == "knee":
         text = "with one objective there is no front that could have a knee: write best"
@@ -159,12 +208,15 @@ def _shares(leaderboard: LeaderboardSection) -> Iterator[Problem]:
 
 _CHECKS: tuple[Callable[..., Iterator[Problem]], ...] = (
     _one_program,
+    _activations,
+    _one_shot,
     _prices,
     _length,
     _scheduled,
     _copies,
     _compared,
     _modelled,
+    _searchable,
     _front,
     _rivals,
     _shares,

@@ -43,8 +43,6 @@ def _other(*values: Any) -> Callable[[Any], bool]:
 _MISSING = (
     _Missing("command", "starting a program for each trial", "write trainable: file.py:function"),
     _Missing("objectives.*.aggregate", "scoring a trial by its best report", "write last", _other("last")),
-    _Missing("architecture", "building networks", "remove it, and make its choices parameters"),
-    _Missing("searcher.type", "searcher {value}", f"use {one_of(SEARCHERS)}", _other(*SEARCHERS)),
     _Missing("scheduler.type", "scheduler {value}", f"use {one_of(SCHEDULERS)}", _other(*SCHEDULERS)),
     _Missing("tracking.wandb", "telling project {value} of Weights & Biases"),
     _Missing("tracking.mlflow", "telling experiment {value} of MLflow"),
@@ -73,7 +71,8 @@ def _several_objectives(sweep: Sweep) -> Iterator[Problem]:
             yield Problem(("objectives", 0, "reference"), text)
         return
     if not sweep.searcher.several:
-        text = f"looking for a front with {sweep.searcher.type} is not in this version: write tpe or random"
+        able = one_of(word for word, options in SEARCHERS.items() if options.several)
+        text = f"looking for a front with {sweep.searcher.type} is not in this version: use {able}"
         yield Problem(("searcher",), text)
     if sweep.leaderboard.replicate != "top_k":
         text = f"sharing replicates out by several objectives is not in this version: {_EVENLY}"

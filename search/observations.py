@@ -67,6 +67,17 @@ class Observations:
         """The highest rung with enough scores; None when there is none."""
         return next((step for step in reversed(self._scores) if len(self._scores[step]) >= self._enough), None)
 
+    @property
+    def level_within(self) -> float | None:
+        """The highest rung with enough scores of configs within the limits; without one, the lowest with enough scores.
+
+        A scheduler that does not know the limits stops what is within them, so that high rungs may have none of it.
+        """
+        for step in reversed(self._scores):
+            if sum(not self.excess(index) for index in self._scores[step]) >= self._enough:
+                return step
+        return next((step for step in self._scores if len(self._scores[step]) >= self._enough), None)
+
     def ranked(self, level: float) -> list[int]:
         """Positions in :attr:`configs` of those with a score at a rung, the best first.
 

@@ -32,24 +32,17 @@ class Engines(Generic[AnyOptions]):
 
     Args:
         what: ``searcher`` or ``scheduler``.
-        registry: word -> options, of the engines that there are.
-        planned: the same, of those that a file may name although this version has no engine for them.
+        registry: word -> options.
     """
 
-    def __init__(
-        self,
-        what: str,
-        registry: Mapping[str, type[AnyOptions]],
-        planned: Mapping[str, type[AnyOptions]] | None = None,
-    ) -> None:
+    def __init__(self, what: str, registry: Mapping[str, type[AnyOptions]]) -> None:
         self._what = what
         self._registry = registry
-        self._planned = planned or {}
 
     @property
     def keys(self) -> set[str]:
         """Of the options of all engines together."""
-        return {key for options in {**self._registry, **self._planned}.values() for key in options.model_fields}
+        return {key for options in self._registry.values() for key in options.model_fields}
 
     def read(self, raw: Any) -> AnyOptions:
         """The options model for a word or a mapping with ``type``.
@@ -57,7 +50,7 @@ class Engines(Generic[AnyOptions]):
         Raises:
             SpaceError: for an unknown word, with the closest known one, or wrong options.
         """
-        known = {**self._registry, **self._planned}
+        known = self._registry
         if isinstance(raw, Options):
             raw = raw.model_dump()
         if isinstance(raw, str):
@@ -76,11 +69,11 @@ class Engines(Generic[AnyOptions]):
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """A word, or a mapping whose keys depend on ``type``."""
-        known, mappings = {**self._registry, **self._planned}, []
-        for word, options in known.items():
+        mappings = []
+        for word, options in self._registry.items():
             reference = handler(options.__pydantic_core_schema__)
             form = handler.resolve_ref_schema(reference)
             form["properties"]["type"] = {"const": word, "description": form.get("description", word)}
             form["required"] = ["type", *(key for key in form.get("required", ()) if key != "type")]
             mappings.append(reference)
-        return {"anyOf": [{"enum": list(known)}, *mappings]}
+        return {"anyOf": [{"enum": list(self._registry)}, *mappings]}

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from ..spaces import Categorical, Config, Fidelity, Float, Integer, Objective, Problem, Space, SpaceError, did_you_mean
+from ..spaces.architectures import PREFIX
 from ..spaces.parameter import Parameter
 from .scheduler import Scheduler, SchedulerOptions
 
@@ -47,17 +48,24 @@ class PopulationOptions(SchedulerOptions):
         return list(range(interval, fidelity.max, interval))
 
     def perturbed(self, space: Space) -> dict[str, Parameter]:
-        """The parameters that change: all real ones that are always active and in no constraint, unless named."""
+        """The parameters that change: all real ones that are always active and in no constraint, unless named.
+
+        Those of a network never do: a member goes on with the weights of another, which fit its network alone.
+        """
         if self.perturb is not None:
             return {name: space[name] for name in self.perturb}
         tied = _tied(space)
-        return {n: p for n, p in space.items() if isinstance(p, Float) and not p.conditions and n not in tied}
+        free = {name: space[name] for name in space if name not in tied and not name.startswith(PREFIX)}
+        return {name: one for name, one in free.items() if isinstance(one, Float) and not one.conditions}
 
     def check(self, space: Space, fidelity: Fidelity, trials: int | None) -> None:
         where, tied = ("scheduler", "perturb"), _tied(space)
         for name in self.perturb or []:
             if name not in space:
                 text = f"{self.type} cannot perturb {name!r}: no such parameter{did_you_mean(name, space)}"
+                raise SpaceError([Problem(where, text)])
+            if name.startswith(PREFIX):
+                text = f"{self.type} cannot perturb {name!r}: weights go on in the network that they were trained in"
                 raise SpaceError([Problem(where, text)])
             if space[name].conditions:
                 text = f"{self.type} cannot perturb {name!r}: it is active only under a condition"

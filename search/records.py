@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from ..spaces import Config
+from ..spaces import Config, DamagedFileError
 from .sweep import Sweep
 from .trial import Phase, Report, Segment, State, Trial
 
@@ -50,6 +52,21 @@ class Artifact:
     path: str
     sha256: str
     bytes: int
+
+    def checked(self, store: Path) -> Path:
+        """Where the file is, with the content that was written.
+
+        Raises:
+            DamagedFileError: when it is not there, or holds something else.
+        """
+        path = store / self.path
+        try:
+            checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise DamagedFileError(f"{path} cannot be read: {error.strerror}; restore the file or the store") from error
+        if checksum != self.sha256:
+            raise DamagedFileError(f"{path} is not as it was written (another SHA-256): restore the file or the store")
+        return path
 
 
 def read_sweep_record(row: Any) -> SweepRecord:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from .asha import AshaOptions
+from .gp import GPOptions
 from .hyperband import BohbOptions, HyperBandOptions
 from .hyperopt_search import HyperoptOptions
+from .local_search import LocalSearchOptions
 from .median_stopping import MedianStoppingOptions
+from .nas.one_shot.options import OneShotOptions
+from .nas.strategy_options import NNIOptions
 from .no_stopping import NoStoppingOptions
-from .planned_searchers import RegularizedEvolutionOptions
 from .population import Pb2Options, PbtOptions
 from .promotion_asha import PromotionAshaOptions
 from .random_search import RandomOptions
+from .regularized_evolution import RegularizedEvolutionOptions
 from .scheduler import SchedulerOptions
 from .searcher import SearcherOptions
 from .tpe import TPEOptions
@@ -19,12 +23,12 @@ SEARCHERS: dict[str, type[SearcherOptions]] = {
     "random": RandomOptions,
     "tpe": TPEOptions,
     "hyperopt": HyperoptOptions,
-}
-
-PLANNED_SEARCHERS: dict[str, type[SearcherOptions]] = {
+    "gp": GPOptions,
     "regularized_evolution": RegularizedEvolutionOptions,
+    "local_search": LocalSearchOptions,
+    "nni": NNIOptions,
+    "one_shot": OneShotOptions,
 }
-"""Known by name; what uses one cannot run. An engine moves its line up."""
 
 SCHEDULERS: dict[str, type[SchedulerOptions]] = {
     "none": NoStoppingOptions,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import suppress
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ..spaces import Config, Objective, Space, SpaceError, Value
 from .options import Options
 from .trial import Trial
 
+Features = Callable[[Config], Sequence[float]]
 _BATCHES = 1, 9, 90, 900
 _MOST_LISTED = 10_000
 """Configs of a space that may all be gone through."""
@@ -44,11 +45,24 @@ class Searcher(Protocol):
         """
 
 
+@runtime_checkable
+class Breeding(Protocol):
+    """A searcher that makes configs out of others, and tells of which."""
+
+    def parent(self, number: int) -> int | None:
+        """The trial whose config was changed to that of trial ``number``; None for one that has no parent."""
+
+
 class SearcherOptions(Options):
     """The ``searcher`` section of a sweep; each searcher has its own subclass."""
 
     several: ClassVar[bool] = False
     """Whether it can look for a front of several objectives."""
+
+    @property
+    def inherits(self) -> bool:
+        """Whether networks start from the weights of those that their configs were made from."""
+        return False
 
     def check(self, rungs: Sequence[int]) -> None:
         """Whether the options fit the rest of the sweep.
@@ -60,6 +74,13 @@ class SearcherOptions(Options):
             SpaceError: with the key that does not.
         """
 
+    def check_space(self, space: Space) -> None:
+        """Whether the searcher can search the sweep's parameters.
+
+        Raises:
+            SpaceError: naming each parameter that it cannot.
+        """
+
     def build(self, space: Space, objective: Objective, seed: int, rungs: Sequence[int] = ()) -> Searcher:
         """A searcher over ``space``.
 
@@ -69,6 +90,16 @@ class SearcherOptions(Options):
             rungs: steps at which the scheduler compares trials, and the length of a full run; empty without fidelity.
         """
         raise NotImplementedError
+
+    def guided(
+        self, space: Space, objective: Objective, seed: int, rungs: Sequence[int], features: Features
+    ) -> Searcher:
+        """As :meth:`build`, with what is known of a config before it is trained, for a searcher that can use it.
+
+        Args:
+            features: numbers by config, such as scores without training.
+        """
+        return self.build(space, objective, seed, rungs)
 
 
 def draw(space: Space, rng: np.random.Generator, taken: Container[Config]) -> Config | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     BeforeValidator,
@@ -19,14 +20,17 @@ from pydantic import (
 from pydantic.config import JsonDict
 from pydantic.json_schema import DEFAULT_REF_TEMPLATE
 
-from ..spaces import Config, Fidelity, Objective, Problem, Space, SpaceError, SweepError
+from ..spaces import Config, Fidelity, Objective, Problem, Space, SpaceError, SweepError, parse_parameter
+from ..spaces.architectures import PREFIX, Architecture
 from ..spaces.errors import shown
+from ..spaces.networks.measures import MEASURES
 from .agreement import constrained, disagreements
 from .explain import problems
 from .json_schema import SweepSchema
+from .model_space import translated
 from .options import Engines
 from .parameter_forms import PARAMETERS
-from .registry import PLANNED_SEARCHERS, SCHEDULERS, SEARCHERS
+from .registry import SCHEDULERS, SEARCHERS
 from .scheduler import SchedulerOptions
 from .searcher import SearcherOptions
 from .section import Section, Texts
@@ -37,9 +41,10 @@ from .section_goal import Constraint, LimitSection, ObjectiveSection
 from .section_outcome import ExportSection, LeaderboardSection, TrackingSection
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_ALWAYS_MEASURED = ("params_m", "flops_m")
 _LEDGER = "ledger.db"
 """How the files in the store begin that are no sweep's."""
-_SEARCHERS = Engines("searcher", SEARCHERS, PLANNED_SEARCHERS)
+_SEARCHERS = Engines("searcher", SEARCHERS)
 _SCHEDULERS = Engines("scheduler", SCHEDULERS)
 _UNSTOPPED: JsonDict = {"anyOf": [{"const": "none"}, {"type": "object", "properties": {"type": {"const": "none"}}}]}
 _FILE: JsonDict = {
@@ -51,7 +56,14 @@ _FILE: JsonDict = {
     },
     "if": {"required": ["scheduler"], "properties": {"scheduler": {"not": _UNSTOPPED}}},
     "then": {"required": ["fidelity"], "properties": {"fidelity": {"type": "object"}}},
+    "anyOf": [{"required": ["parameters"]}, {"required": ["architecture"]}],
 }
+
+
+def _file_schema(schema: JsonDict) -> None:
+    """What is of the file as a whole; networks alone are something to search as well."""
+    schema.update(_FILE)
+    schema["required"] = [key for key in cast(list[str], schema["required"]) if key != "parameters"]
 
 
 def slug(text: str, otherwise: str = "my-sweep") -> str:
@@ -81,6 +93,38 @@ def _with_constraints(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {**raw, "constraints": [*given, *own]}
 
 
+def _with_architecture(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """With the parameters that choose a network among the others; as it is where the section is not good itself.
+
+    Raises:
+        SweepError: when the model space that it names cannot be searched.
+        SpaceError: for a parameter that bears the name of one of them.
+    """
+    raw = translated(dict(raw), Path.cwd())
+    section, own = raw.get("architecture"), raw.get("parameters")
+    if section is None or not isinstance(own, (Mapping, type(None))):
+        return dict(raw)
+    try:
+        if not isinstance(section, ArchitectureSection):
+            section = ArchitectureSection.model_validate(section)
+        made = section.as_parameters()
+    except (ValidationError, SpaceError):
+        return {**raw, "parameters": own or {"architecture.kind": 0}}  # what is wrong is said of the section
+    if "searcher" not in raw:
+        raw = {**raw, "searcher": "gp" if len(raw.get("objectives") or ()) == 1 else "tpe"}
+    known = Space(made or {})
+    taken = [name for name in own or {} if isinstance(name, str) and name.startswith(PREFIX)]
+    wrong = [name for name in taken if name not in known or known[name] != parse_parameter(dict(own or {})[name])]
+    if wrong:
+        cure = "architecture.* comes from the section architecture: rename it"
+        raise SpaceError([Problem(("parameters", name), cure) for name in wrong])
+    if isinstance(own, Space):
+        merged = Space({**own, **known}, own.constraints)
+    else:
+        return {**raw, "parameters": {**(own or {}), **known}}
+    return {**raw, "parameters": merged}
+
+
 class Sweep(Section):
     """A whole sweep: what the file says, checked. ``Sweep(name="digits", objectives=[...], ...)`` takes the same keys.
 
@@ -88,7 +132,7 @@ class Sweep(Section):
         SweepError: with all mistakes at once.
     """
 
-    model_config = ConfigDict(json_schema_extra=_FILE)
+    model_config = ConfigDict(json_schema_extra=_file_schema)
 
     version: Literal[1] = 1
     """Of the file format."""
@@ -153,6 +197,10 @@ class Sweep(Section):
     def __init__(self, /, **raw: Any) -> None:
         valid: dict[str, Any] = {}
         found: list[Problem] = []
+        try:
+            raw = _with_architecture(raw)
+        except (SpaceError, SweepError) as error:
+            found += error.problems
         try:
             self.__pydantic_validator__.validate_python(_with_constraints(raw), self_instance=self, context=valid)
         except ValidationError as error:
@@ -239,6 +287,36 @@ class Sweep(Section):
         first, *others = self.objectives
         limits = tuple(one.core() for one in self.constraints if isinstance(one, LimitSection))
         return replace(first.core(), limits=limits, others=tuple(other.core() for other in others))
+
+    def networks(self, directory: str | None = None) -> Architecture | None:
+        """The networks among which the parameters ``architecture.*`` choose; None without the section.
+
+        Args:
+            directory: of the sweep file.
+
+        Raises:
+            SpaceError, UsageError: see :meth:`ArchitectureSection.networks`.
+        """
+        return self.architecture.networks(directory) if self.architecture is not None else None
+
+    @property
+    def network_description(self) -> dict[str, Any] | None:
+        """The same as plain data, without the sweep file's folder."""
+        return self.architecture.described if self.architecture is not None else None
+
+    @property
+    def latency(self) -> dict[str, int]:
+        """How ``latency_ms`` is measured: batch, warmup, runs."""
+        return self.architecture.latency.model_dump() if self.architecture is not None else {}
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """What is measured of each network and added to its reports: its size, and its speed where that counts."""
+        if self.architecture is None:
+            return ()
+        named = {one.metric for one in self.objective.each} | {limit.metric for limit in self.objective.limits}
+        named |= {*self.leaderboard.tie_break} if isinstance(self.leaderboard.tie_break, list) else set()
+        return tuple(name for name in MEASURES if name in named or name in _ALWAYS_MEASURED)
 
     @property
     def compared(self) -> Objective:

@@ -10,6 +10,7 @@ import yaml
 from yaml.reader import ReaderError
 
 from ..spaces import Problem, SweepError
+from .model_space import translated
 from .sweep import Sweep
 from .yaml_reader import Document, read_yaml
 
@@ -32,7 +33,7 @@ def read_sweep(path: str | Path, change: Change | None = None) -> Sweep:
     document = change(document) if change else document
     problems = list(document.duplicates)
     try:
-        sweep = Sweep.make(document.value)
+        sweep = Sweep.make(translated(document.value, Path(path).absolute().parent))
     except SweepError as error:
         problems += error.problems
     if problems:

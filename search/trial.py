@@ -11,8 +11,13 @@ from ..spaces import Config
 
 
 class Phase(StrEnum):
-    """Why a trial ran. No score of the search ever enters a test, because the phase is part of every record."""
+    """Why a trial ran. No score of the search ever enters a test, because the phase is part of every record.
 
+    ``supernet``: one network that holds all others was trained, to know which of them to search; its scores are its own
+    and are compared with nothing.
+    """
+
+    SUPERNET = "supernet"
     SEARCH = "search"
     REPLICATE = "replicate"
     CONFIRM = "confirm"
@@ -93,7 +98,8 @@ class Trial:
 
     Args:
         number: small integer, unique in the sweep over all phases.
-        parent: the search trial that a replicate repeats; the trial whose model a test trial scores.
+        parent: the search trial that a replicate repeats; the trial whose model a test trial scores; of a search trial,
+            the one from whose weights its network started.
         split: train/validation split; 0 in the search.
         attempts: how often it was started.
         reason, detail: why it failed (one line), and the traceback.
@@ -156,8 +162,10 @@ class Trial:
         return latest_metrics(self.reports)
 
     def value(self, metric: str) -> float | None:
-        """The metric at the last report; None before the first."""
-        return float(self.reports[-1].metrics[metric]) if self.reports else None
+        """The metric at the last report; None before the first, and for a supernet, which reports other things."""
+        if not self.reports or (self.phase is Phase.SUPERNET and metric not in self.reports[-1].metrics):
+            return None
+        return float(self.reports[-1].metrics[metric])
 
 
 def latest_metrics(reports: Iterable[Report]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def _drawn(space: Space, rng: np.random.Generator, count: int) -> list[Config]:
     """Draws, whether they meet the constraints or not."""
     if not count:
         return []
-    columns = _Columns(space, rng.random((count, len(space))))
+    columns = Columns(space, rng.random((count, len(space))))
     conditional = [name for name in space if space[name].when]
     always = [name for name in space if not space[name].when]
     configs: list[Any] = [None] * count
@@ -72,7 +72,7 @@ def _row(columns: list[tuple[str, NDArray[Any]]], place: int) -> dict[str, Value
     return {name: values.item(place) for name, values in columns}
 
 
-class _Columns:
+class Columns:
     """The draws of each parameter, one a row, and the rows in which it is active."""
 
     def __init__(self, space: Space, shares: NDArray[np.float64]) -> None:

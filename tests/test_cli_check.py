@@ -113,6 +113,49 @@ def test_a_budget_without_trials_leaves_their_number_open(cli: Any, budget: dict
         assert "at most the search's, 9 replicates" in done.out
 
 
+NETWORKS = """\
+name: nets
+trainable: train.py:train
+objectives: [{metric: loss, goal: minimize}]
+architecture:
+  input: [1, 8, 8]
+  output: 10
+  stages: [{ops: [conv3x3, conv1x1, identity], depth: "int(1, 3)", width: 8}]
+searcher: {type: one_shot, epochs: 30, top: 3, samples: 5}
+fidelity: {unit: epoch, max: 9}
+budget: {trials: 6}
+leaderboard: {top: 2, seeds: 3}
+"""
+
+
+def test_a_supernet_is_told(cli: Any) -> None:
+    pytest.importorskip("nni")
+    cli.write(sweep_yaml=NETWORKS, train_py=TRAIN)
+    done = cli("check", "sweep.yaml")
+    assert done.code == 2
+    assert "sweep.yaml:8:" in done.err
+    assert "train.py does not define 'data'; it defines: train; the supernet needs data" in done.err
+    cli.write(sweep_yaml=NETWORKS, train_py=f"{TRAIN}\ndata = None\n")
+    done = cli("check", "sweep.yaml")
+    assert (done.code, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert "searcher:    one_shot (darts)" in lines
+    assert "supernet:    30 epochs in one trial before the search; no budget counts it" in lines
+    note = "budget.trials is 6, and the search takes 9 for the default, rivals, top and samples: the last are not"
+    assert any(line.startswith(f"note:        {note}") for line in lines)
+    enough = cli("check", "sweep.yaml", "--set", "budget.trials=9")
+    assert "note:" not in enough.out
+    document = cli("check", "sweep.yaml", "--json").json
+    assert (document["searcher"], document["strategy"]) == ("one_shot", "darts")
+    assert document["supernet"] == {"epochs": 30, "trials": 9}
+
+
+def test_a_strategy_of_nni_is_told(cli: Any) -> None:
+    pytest.importorskip("nni")
+    cli.write(sweep_yaml=SWEEP.replace("searcher: random", "searcher: nni"), train_py=TRAIN)
+    assert "searcher:    nni (regularized_evolution)\n" in cli("check", "sweep.yaml").out
+
+
 def test_the_size_of_a_space() -> None:
     assert space_size(Space({"x": "uniform(0, 1)"})).configs == math.inf
     half = space_size(Space({"x": "int(0, 9)", "y": "int(0, 9)"}, ["x < y"]))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from assay.search import SCHEDULERS, Sweep
+from assay.search import SCHEDULERS, SEARCHERS, Sweep
 
 HERE = Path(__file__).parent
 SERVER = HERE / "editor" / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
@@ -134,7 +134,7 @@ def test_completion_offers_every_section(editor: Editor) -> None:
     [
         ("objectives:\n  - goal: |\n", {"maximize", "minimize"}),
         ("objectives: [{metric: loss, goal: |}]\n", {"maximize", "minimize"}),
-        ("searcher: |\n", {"random", "tpe", "hyperopt", "regularized_evolution"}),
+        ("searcher: |\n", set(SEARCHERS)),
         ("scheduler: |\n", set(SCHEDULERS)),
         ("scheduler:\n  type: |\n", set(SCHEDULERS)),
         ("leaderboard:\n  replicate: |\n", {"top_k", "race", "top_two"}),

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..spaces import TrainableError
+from ..spaces import TrainableError, flatten
 from .checkpoints import CheckpointStore
 from .predictions import as_predictions
 from .randomness import RandomState
+from .reason import one_line
 from .spec import Predictions, TrialSpec
 from .splits import OTHER_DATA, Split, row_count, split_indices, take
 from .targets import as_groups, as_sensitive, as_targets, class_names, fingerprint, is_classes
 from .weights import RegisteredNetwork, Weights
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..spaces.architectures import Architecture
+
+_NO_ARCHITECTURE = (
+    "trial.build_model() needs a space of networks: add `architecture: {input: [3, 32, 32], output: 10, stages: "
+    "[...]}` to the sweep, or build the network from the config yourself"
+)
 
 
 class TrialHandle:
@@ -51,9 +62,12 @@ class TrialHandle:
         self._sealed: tuple[Any, Any] | None = None
         self._resplit = False
         self._network: RegisteredNetwork | None = None
+        self._built: torch.nn.Module | None = None
+        self._kept_unasked = False  # the registered network is the built one
         self._kept: dict[str, _Kept] = {}
         self.data_id = ""
         self.train_rows = self.validation_rows = 0
+        self.architectures = ""  # what a supernet found, as JSON
 
     @property
     def split_id(self) -> int:
@@ -199,7 +213,34 @@ class TrialHandle:
         Raises:
             TrainableError: for what is no torch module, and for weights that safetensors cannot hold.
         """
-        self._network = RegisteredNetwork(network)
+        self._network, self._kept_unasked = RegisteredNetwork(network), False
+
+    def build_model(self) -> torch.nn.Module:
+        """The network that the trial's config chooses from the sweep's ``architecture``, on the CPU.
+
+        Its weights are drawn from torch's generator, which is seeded; where the search lets networks inherit, what fits
+        is taken from the trial's parent. The weights of replicates are kept, as :meth:`save_weights` keeps them; call
+        that for those of search trials. Every call gives a network of its own; the last one counts.
+
+        Raises:
+            TrainableError: when the sweep has no ``architecture``.
+        """
+        networks = self._networks()
+        if networks is None:
+            raise TrainableError(_NO_ARCHITECTURE)
+        model = networks.build(flatten(self._spec.config))
+        if self._spec.inherit is not None:  # also before a checkpoint is loaded: it started from these weights
+            _inherit(model, Path(self._spec.inherit))
+        self._built = model
+        self._network, self._kept_unasked = RegisteredNetwork(model), True
+        return model
+
+    def _networks(self) -> Architecture | None:
+        if self._spec.architecture is None:
+            return None
+        from ..spaces.architectures import architecture_of
+
+        return architecture_of(self._spec.architecture)
 
     # What follows is for the session that runs the trial.
 
@@ -270,6 +311,8 @@ class TrialHandle:
         """
         if self._network is None or self._spec.rank or self._spec.open_test:
             return None
+        if self._kept_unasked and not self._spec.keep_network:
+            return None
         return self._network.collect()
 
     @property
@@ -292,6 +335,30 @@ class TrialHandle:
         """The module given to :meth:`save_weights`; None when there is none."""
         return self._network.network if self._network else None
 
+    def measure(self, names: Collection[str]) -> dict[str, float]:
+        """Those of ``names`` that can be measured on the network of :meth:`build_model`; none before it was called.
+
+        What cannot be measured, and why, is kept with what the trial prints.
+        """
+        networks = self._networks()
+        if self._built is None or networks is None:
+            return {}
+        from ..spaces.networks.measures import measure
+
+        shape = networks.input_shape
+        found = measure(names, self._built, None)
+        passes = [name for name in names if name not in found]
+        try:
+            found |= measure(passes, self._built, shape, self._spec.latency)
+        except Exception as error:  # noqa: BLE001 - the network is the user's, and may take another input
+            print(f"{', '.join(passes)} cannot be measured for an example of shape {shape}: {one_line(error)}")
+        return found
+
+    @property
+    def built(self) -> bool:
+        """Whether :meth:`build_model` was called."""
+        return self._built is not None
+
     def _array_predictions(self) -> Predictions:
         if self._labels is not None:
             labels = as_targets(self._labels)
@@ -301,6 +368,21 @@ class TrialHandle:
             raise TrainableError("save_predictions: give labels=..., or split the data with trial.split")
         made = as_predictions(self._predict, as_targets(self._split.y_val), self._split.classes)
         return self._kept["validation"].added_to(made)
+
+
+def _inherit(model: torch.nn.Module, file: Path) -> None:
+    """Give a network what fits of the weights in ``file``; what came of it is kept with what the trial prints."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from ..spaces.networks.inherit import inherit
+
+    try:
+        weights = load_file(file)
+    except (OSError, SafetensorError) as error:
+        print(f"the weights of the parent cannot be read here, the network starts fresh: {file}: {one_line(error)}")
+        return
+    print(f"weights from {file.name}: {inherit(model, weights)}")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import GeneratorType
 from typing import Any, Protocol
@@ -26,6 +26,11 @@ _END = object()
 _WENT_ON = (
     "went on after it was told to stop: do not catch what leaves `yield` or trial.report() "
     "(a bare except, except BaseException); clean up in finally"
+)
+_NOT_BUILT = "was not reported: report it, or build the network with trial.build_model()"
+_UNMEASURED = (
+    "was not reported and cannot be measured: report it, or give architecture.input, the shape of one example that the "
+    "network takes"
 )
 
 _TRAINED_PAST = (
@@ -68,6 +73,7 @@ class Session:
         self._reports: _Reports | None = None
         self._random: RandomState | None = None
         self._outcome: Finished | Failed | None = None
+        self._measured: dict[str, float | None] = {}  # None: it cannot be
         self.restored_step = 0
 
     def advance(self) -> Event:
@@ -227,9 +233,27 @@ class Session:
         if metrics is _END:
             return self._finish(start)
         self._step += 1
-        clean = clean_metrics(metrics, self._spec.metric, *self._spec.others)
+        clean = clean_metrics(self._with_measured(metrics), self._spec.metric, *self._spec.others)
         checkpoint = self._handle.commit_checkpoint(self._step)
         return Reported(self._spec.number, self._step, clean, time.perf_counter() - start, checkpoint)
+
+    def _with_measured(self, metrics: Any) -> Any:
+        """Metrics, with what is to be measured and the function does not report itself; each is measured once.
+
+        Raises:
+            MetricError: when an objective is to be measured, and cannot be.
+        """
+        missing = [name for name in self._spec.measure if name not in metrics] if isinstance(metrics, Mapping) else []
+        if not missing:
+            return metrics
+        new = [name for name in missing if name not in self._measured]
+        if new and self._handle.built:
+            self._measured |= dict.fromkeys(new) | self._handle.measure(new)
+        found = {name: value for name in missing if (value := self._measured.get(name)) is not None}
+        for name in missing:
+            if name not in found and name in (self._spec.metric, *self._spec.others):
+                raise MetricError(f"metric {name!r} {_UNMEASURED if self._handle.built else _NOT_BUILT}")
+        return {**metrics, **found}
 
     def _finish(self, start: float) -> Finished:
         self._close()
@@ -249,6 +273,7 @@ class Session:
             handle.train_rows,
             handle.validation_rows,
             weights,
+            handle.architectures,
         )
 
 

@@ -40,6 +40,12 @@ class TrialSpec:
         folder: where what it prints is kept; None drops it.
         rank, world_size: of this process among those that run the trial together.
         stop_timeout: seconds that a function may take to return once it was told to; None: as long as it likes.
+        architecture: the sweep's space of networks in plain data, for ``spaces.architectures.architecture_of``.
+        measure: metrics that are measured on the network of :meth:`TrialHandle.build_model` and added to its reports.
+        latency: how ``latency_ms`` is measured: ``batch``, ``warmup``, ``runs``; None for the defaults.
+        keep_network: keep the weights of a network that :meth:`TrialHandle.build_model` made, though nobody asks.
+        inherit: safetensors file from which :meth:`TrialHandle.build_model` takes what weights fit.
+        supernet: the trial trains one network that holds all others, in this way.
     """
 
     number: int
@@ -63,6 +69,12 @@ class TrialSpec:
     world_size: int = 1
     stop_timeout: float | None = 60.0
     others: tuple[str, ...] = ()
+    architecture: dict[str, Any] | None = None
+    measure: tuple[str, ...] = ()
+    latency: dict[str, int] | None = None
+    inherit: str | None = None
+    keep_network: bool = True
+    supernet: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +117,7 @@ class Finished:
     ``split_id``, so that another id means other data; ``testable`` that the model can predict the sealed test part.
     ``data_id`` identifies targets and shares of the split, which fix the sealed part; ``train_rows`` and
     ``validation_rows`` are the sizes of its parts, 0 without one. ``weights`` are those of the network that was
-    registered, if one was.
+    registered, if one was. ``architectures`` is what a supernet found, as JSON.
     """
 
     number: int
@@ -117,6 +129,7 @@ class Finished:
     train_rows: int = 0
     validation_rows: int = 0
     weights: Weights | None = None
+    architectures: str = ""
 
 
 class Cause(StrEnum):

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import ast
-import importlib
-import importlib.util
 import inspect
-import sys
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from ..spaces import TrainableError, did_you_mean
+from ..spaces.loading import Named
 from .reason import one_line
 from .typed import TypedTrainable, as_asked
 
@@ -57,10 +53,10 @@ class TrainableRef:
         """
         if self.function is not None:
             return
-        module, function = self._parts()
+        module, function = self._named.parts()
         if not module.endswith(".py"):
             return
-        path = self._path(module)
+        path = self._named.path(module)
         try:
             tree = ast.parse(path.read_bytes(), str(path))
         except (OSError, ValueError, SyntaxError) as error:
@@ -86,68 +82,11 @@ class TrainableRef:
         Raises:
             TrainableError: when it cannot be imported.
         """
-        module_name, function = self._parts()
-        try:
-            module = self._import(module_name)
-        except TrainableError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise TrainableError(f"trainable: importing {module_name} failed: {one_line(error)}") from error
-        if not hasattr(module, function):
-            names = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
-            raise TrainableError(f"trainable: {module_name} has no {function!r}{did_you_mean(function, names)}")
-        return getattr(module, function)
+        return self._named.find(one_line)
 
-    def _parts(self) -> tuple[str, str]:
-        module, colon, function = self.name.rpartition(":")
-        if not colon or not module or not function.isidentifier():
-            raise TrainableError(
-                f"trainable: {self.name!r} is not of the form file.py:function or package.module:function"
-            )
-        return module, function
-
-    def _path(self, module: str) -> Path:
-        path = Path(self.directory, module).resolve()
-        if not path.is_file():
-            raise TrainableError(f"trainable: there is no file {path}: the path is relative to the sweep file's folder")
-        return path
-
-    def _import(self, module: str) -> Any:
-        importlib.invalidate_caches()
-        _make_importable(Path(self.directory).resolve())
-        if not module.endswith(".py"):
-            return importlib.import_module(module)
-        path = self._path(module)
-        _make_importable(path.parent)
-        name = _module_name(path)
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise TrainableError(f"trainable: {path} is not a Python file")
-        loaded = importlib.util.module_from_spec(spec)
-        before = sys.modules.get(name)
-        sys.modules[name] = loaded
-        try:
-            spec.loader.exec_module(loaded)
-        except BaseException:
-            sys.modules.pop(name, None)
-            if before is not None:
-                sys.modules[name] = before
-            raise
-        return loaded
-
-
-def _make_importable(folder: Path) -> None:
-    """As for a script: modules of ``folder`` come first."""
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-
-
-def _module_name(path: Path) -> str:
-    """The file's own name, so that child processes can import it, unless that would replace another module."""
-    taken = path.stem in sys.stdlib_module_names or (
-        path.stem in sys.modules and getattr(sys.modules[path.stem], "__file__", None) != str(path)
-    )
-    return f"_trainable_{path.stem}_{zlib.crc32(str(path).encode()):08x}" if taken else path.stem
+    @property
+    def _named(self) -> Named:
+        return Named(self.name, self.directory, "trainable", TrainableError)
 
 
 def _checked(function: Any, name: str) -> Trainable:

@@ -42,7 +42,7 @@ def _row(row: Row, board: Leaderboard, names: list[str]) -> str:
         text.signed(row.optimism),
         text.interval(row.test),
         text.seconds(row.cost),
-        *(text.parameter(row.config[name]) if name in row.config else "" for name in names),
+        *(text.parameter(row.readable[name]) if name in row.readable else "" for name in names),
     ]
     kind = " ".join(["tied"] * row.tied + ["winner"] * (row.trial == board.winner))
     return f'<tr class="{kind}">' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...search import Phase
 from ...search.store import as_words
 from .. import text
+from ..supernet import supernet_lines
 from ..yaml_writer import dump_yaml
 from .audit import rungs_of, stopping_audit
 from .effort import costs, failures
@@ -29,8 +30,9 @@ def page_data(results: Results) -> dict[str, Any]:
     Returns:
         ``sweep`` (facts, counts of trials, state), ``board`` (:meth:`Leaderboard.to_dict`), ``replicates``, ``trials``
         (a list per fact; parameters as columns), ``curves`` (thinned), ``rungs``, ``ensemble`` with ``ensemble_lines``
-        and ``ensemble_note``, ``tests``, ``importance``, ``diagnostics``, ``front``, ``audit``, ``costs``,
-        ``failures``, ``spec`` (the sweep as YAML), ``export`` (a command), ``schema_version``. No NaN and no infinity.
+        and ``ensemble_note``, ``supernet`` (lines), ``tests``, ``importance``, ``diagnostics``, ``front``, ``audit``,
+        ``costs``, ``failures``, ``spec`` (the sweep as YAML), ``export`` (a command), ``schema_version``. No NaN and no
+        infinity.
     """
     sweep, board = results.sweep, results.leaderboard()
     search = results.phase(Phase.SEARCH)
@@ -45,6 +47,7 @@ def page_data(results: Results) -> dict[str, Any]:
         "curves": curves_data(search, sweep.objective.metric, rungs),
         "rungs": rungs,
         **_ensemble(results, board, running),
+        "supernet": supernet_lines(results),
         **findings(results, running),
         "audit": stopping_audit(search, sweep.objective, sweep.fidelity.max if sweep.fidelity else None),
         "costs": costs(results.trials, sweep),

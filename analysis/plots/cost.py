@@ -36,7 +36,7 @@ def cost(results: Results, ax: Axes | None = None) -> Axes:
     spent = {phase: sum(trial.seconds for trial in trials) for phase, trials in later.items() if trials}
     told = ", ".join(f"{phase.value} {seconds(total)}" for phase, total in spent.items())
     if told:
-        write(ax, 0.0, 1.02, f"after the search: {told} of training", transform=ax.transAxes, color=GREY)
+        write(ax, 0.0, 1.02, f"beside the search: {told} of training", transform=ax.transAxes, color=GREY)
     x_label(ax, "seconds of search")
     y_label(ax, "seconds of training, all trials together")
     legend(ax, loc="upper left")

@@ -60,7 +60,7 @@ def test_brackets_are_text_not_markup(recorder: Callable[..., Recorder]) -> None
     made.search([0.5], {"lr": 0.1, "name": "[red]x[/nothing]"})
     made.search([0.5], {"lr": 0.1, "name": "[/y]"})
     results = made.results()
-    trials = shown(trials_table(results.trials, "m[/bold]"))
+    trials = shown(trials_table(results.trials, results.sweep))
     assert "shape [batch, 3] [/x] :smile:" in trials
     assert "m[/bold]" in trials
     board = results.leaderboard()

@@ -160,11 +160,15 @@ def test_what_is_beyond_a_limit_is_in_no_ensemble(tmp_path: Path) -> None:
     assert all(sizes[number] <= 50 for number in ensemble.weights)
 
 
-@pytest.mark.parametrize("word", sorted(set(SEARCHERS) - {"random"}))
+@pytest.mark.parametrize("word", sorted(set(SEARCHERS) - {"random", "one_shot", "nni"}))
 @pytest.mark.parametrize("fidelity", [None, {"max": 4}])
 def test_searchers_learn_where_the_limit_is(tmp_path: Path, word: str, fidelity: Any) -> None:
-    """Of the last sixty proposals many more are within the limit than of random ones, of which one in five is."""
+    """Of the last sixty proposals many more are within the limit than of random ones, of which one in five is.
+
+    (Evolution in NNI draws numbers anew from their whole range: near the best is no nearer than anywhere.)
+    """
     scheduler = {"type": "asha", "eta": 2} if fidelity else "none"
+    keys = SEARCHERS[word].model_fields
 
     def steps(config: dict[str, Any], trial: Any) -> Iterator[dict[str, float]]:
         for _ in range(4 if fidelity else 1):
@@ -172,7 +176,7 @@ def test_searchers_learn_where_the_limit_is(tmp_path: Path, word: str, fidelity:
 
     limited = sweep(
         [{"metric": "latency_ms", "max": 40}],
-        searcher={"type": word, "startup": 10},
+        searcher={"type": word, **({"population": 10, "sample": 5} if "population" in keys else {"startup": 10})},
         budget={"trials": 100},
         fidelity=fidelity,
         scheduler=scheduler,

@@ -144,6 +144,47 @@ def test_what_is_taken() -> None:
     assert len(taken) == 1
 
 
+class Fussy:
+    """A screen that takes configs of one first decimal for the same, and refuses the large ones."""
+
+    told = "of 3 networks looked at, 1 too large"
+
+    def key(self, config: Config) -> str:
+        return str(config["x"])[:3]
+
+    def refuses(self, config: Config) -> bool:
+        return float(str(config["x"])) > 0.8
+
+
+def test_what_a_screen_takes_for_the_same_or_refuses_is_taken_too() -> None:
+    taken = Taken(Fussy())  # type: ignore[arg-type]
+    taken.add(Config({"x": 0.51}))
+    assert [Config({"x": x}) in taken for x in (0.51, 0.55, 0.61, 0.9)] == [True, True, False, True]
+    assert [taken.tried(Config({"x": x})) for x in (0.51, 0.55, 0.61, 0.9)] == [True, False, False, False]
+    assert "x" not in taken
+    assert len(taken) == 1
+    assert taken.refused == "of 3 networks looked at, 1 too large"
+    assert Taken().refused == ""
+
+
+@pytest.mark.parametrize("kind", [PromptProposals, ThreadedProposals])
+def test_a_searcher_hears_of_the_screen_and_is_asked_for_the_parent(kind: Any) -> None:
+    class Mother(Historian):
+        def parent(self, number: int) -> int | None:
+            return number - 3 if number > 5 else None
+
+    proposals = kind(Mother(SPACE), Fussy())
+    for number in range(8):
+        proposals.ask(number, number)
+    answers = [fetched(proposals) for _ in range(8)]
+    proposals.close()
+    values = [float(str(answer.config["x"])) for answer in answers if answer.config is not None]
+    assert len(values) == 8
+    assert max(values) <= 0.8
+    assert len({str(value)[:3] for value in values}) == 8
+    assert [answer.parent for answer in answers] == [None] * 6 + [3, 4]
+
+
 def test_a_searcher_that_answers_at_once_is_asked_for_one_at_a_time() -> None:
     proposals = ThreadedProposals(Historian(SPACE))
     for number in range(10):

@@ -310,7 +310,7 @@ def test_a_sweep_does_not_change() -> None:
 
 
 def test_the_registry_is_what_a_sweep_accepts() -> None:
-    for word in SEARCHERS:
+    for word in SEARCHERS.keys() - {"one_shot"}:  # which needs an architecture
         assert Sweep.make(raw(searcher=word)).searcher == SEARCHERS[word](type=word)
     for word in SCHEDULERS:
         assert Sweep.make(raw(scheduler=word, fidelity={"max": 9})).scheduler == SCHEDULERS[word](type=word)

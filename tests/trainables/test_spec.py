@@ -15,6 +15,7 @@ from assay.trainables import Cause, Failed, Finished, Predictions, Reported, Tri
 PREDICTIONS = Predictions(np.zeros(2, dtype=np.float32), np.zeros(2))
 RECORDS = [
     TrialSpec(1, {"lr": 0.1}, "loss", restore=((2, "/checkpoints/step-000002-0-1"),), rank=1, world_size=2),
+    TrialSpec(2, {}, "loss", architecture={"space": "darts"}, measure=("params",), latency={"batch": 1}, inherit="/w"),
     Reported(1, 2, {"loss": 0.5}, 0.1, "/checkpoints/step-000002-0-1"),
     Failed(1, Cause.STUCK, "did not return"),
 ]

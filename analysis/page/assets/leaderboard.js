@@ -1,10 +1,14 @@
 // The finalists: a table to sort and to choose from, and the config of the one chosen.
 
 const MOST_PARAMETERS = 8;
+const NETWORK = /^architecture\./;
 
 function differing(rows) {
   const places = rows.map((row) => page.places.get(row.trial));
-  return columns().filter((column) => new Set(places.map((place) => column.values[place])).size > 1);
+  const layers = rows.some((row) => row.network) ? NETWORK : /(?!)/; // told in a column of their own
+  return columns().filter(
+    (column) => !layers.test(column.name) && new Set(places.map((place) => column.values[place])).size > 1,
+  );
 }
 
 // [heading, sort key of a row, cell of a row, hint]
@@ -88,6 +92,7 @@ function boardColumns(rows) {
       (row) => interval(row.others[name]),
     ]),
     ["training", (row) => row.cost_seconds ?? Infinity, (row) => seconds(row.cost_seconds), "of a full run"],
+    some((row) => row.network) && ["architecture", (row) => row.network, (row) => row.network],
     ...names
       .slice(0, MOST_PARAMETERS)
       .map((column) => [

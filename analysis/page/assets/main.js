@@ -14,6 +14,7 @@ const SECTIONS = [
   ["importance", "Importance", drawImportance, "half"],
   ["ensemble", "Ensemble", drawEnsemble, "half"],
   ["test", "Sealed test", drawTest, "half"],
+  ["supernet", "Supernet", drawSupernet, "half"],
   ["diagnostics", "Diagnostics", drawDiagnostics, "wide"],
   ["audit", "Early stopping", drawAudit, "half"],
   ["costs", "Costs", drawCosts, "half"],

@@ -93,6 +93,19 @@ function drawTest(host) {
   return true;
 }
 
+function drawSupernet(host) {
+  const lines = page.data.supernet;
+  if (!lines.length) return false;
+  host.append(
+    h(
+      "ul",
+      {},
+      lines.map((line) => h("li", line.startsWith("warning: ") ? { class: "warning" } : {}, line)),
+    ),
+  );
+  return true;
+}
+
 const quietNotes = (texts) => texts.map((text) => h("p", { class: "quiet small" }, text));
 
 function drawImportance(host) {

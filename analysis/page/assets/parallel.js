@@ -134,7 +134,8 @@ function drawAxis(svg, axis, { at, top, bottom, off, first, last, update }) {
   const y = (part) => top + part * (bottom - top);
   const anchor = first ? "start" : last ? "end" : "middle";
   const edge = first ? at - 40 : last ? at + 40 : at;
-  const name = axis.name.length > 15 ? `${axis.name.slice(0, 14)}…` : axis.name;
+  const plain = axis.name.replace(NETWORK, "");
+  const name = plain.length > 15 ? `${plain.slice(0, 14)}…` : plain;
   svg.append(
     s(
       "text",

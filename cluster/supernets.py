@@ -1,0 +1,151 @@
+"""One-shot search: the trial that trains the supernet, and what it found."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..analysis.supernet import read_found
+from ..search import Ledger, Phase, State, Sweep, SweepRecord
+from ..search.nas.one_shot.found import SCORE
+from ..search.nas.one_shot.options import OneShotOptions
+from ..spaces import Config, NoResultError, Problem, TrainableError, flatten
+from ..spaces.architectures import PREFIX, architecture_of
+from ..spaces.loading import Named
+from ..trainables import Trainable, TrainableRef, TrialHandle, TrialSpec
+
+_NNI = {"nni": "NNI", "pytorch_lightning": "pytorch-lightning"}
+_POLICY = {"tianshou": "tianshou", "gymnasium": "gymnasium"}
+_DATA = "searcher: {type: one_shot, data: train.py:data}"
+
+
+def one_shot(sweep: Sweep) -> OneShotOptions | None:
+    """The options of one-shot search; None where another searcher is at work."""
+    return sweep.searcher if isinstance(sweep.searcher, OneShotOptions) else None
+
+
+def missing_of_searcher(sweep: Sweep, *, here: bool) -> list[Problem]:
+    """The packages that the sweep's searcher needs and this machine has not.
+
+    Args:
+        here: whether trials run here too, a supernet among them; else the cluster may have what this machine lacks.
+    """
+    searcher, strategy = sweep.searcher, getattr(sweep.searcher, "strategy", None)
+    own = here and sweep.cluster.pip is None
+    if searcher.type != "nni" and not (searcher.type == "one_shot" and own):
+        return []
+    learns = strategy in ("enas", "policy_rl")
+    needed = _NNI | _POLICY if learns else _NNI
+    absent = [name for module, name in needed.items() if not _is_installed(module)]
+    if not absent:
+        return []
+    extras = "nas,nas-rl" if learns else "nas"
+    text = f'{searcher.type} ({strategy}) needs {" and ".join(absent)}: pip install "assay[{extras}]"'
+    return [Problem(("searcher",), text)]
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # from a finder that somebody put in, which says no in this way
+        return False
+
+
+def missing_data(sweep: Sweep, directory: str | Path) -> list[Problem]:
+    """That the function with the supernet's data is not where the sweep says; nothing is imported."""
+    options = one_shot(sweep)
+    if options is None:
+        return []
+    file, colon, _ = (sweep.trainable or "").rpartition(":")
+    if options.data is None and not colon:
+        return [Problem(("searcher", "data"), f"the supernet needs data: write {_DATA}")]
+    if options.data is None and not Path(directory, file).is_file():
+        return []  # a module, or a file whose lack is told of the training function
+    try:
+        TrainableRef(options.data or f"{file}:data", str(directory)).check()
+    except TrainableError as error:
+        cure = "" if options.data else f"; the supernet needs data: write it, or {_DATA}"
+        return [Problem(("searcher", "data"), str(error).removeprefix("trainable: ") + cure)]
+    return []
+
+
+def supernet_config(sweep: Sweep) -> Config:
+    """What a supernet is trained with: the default of everything that is no architecture."""
+    default = sweep.parameters.default()
+    return Config({name: value for name, value in default.items() if not name.startswith(PREFIX)})
+
+
+def supernet_spec(spec: TrialSpec, sweep: Sweep) -> TrialSpec:
+    """What the attempt of a supernet runs, which reports a metric of its own."""
+    options = one_shot(sweep)
+    if options is None:
+        raise TypeError(f"a supernet of searcher {sweep.searcher.type}")
+    return replace(spec, metric=SCORE, others=(), measure=(), max_steps=None, supernet=options.plan())
+
+
+def runs(spec: TrialSpec, trainable: Trainable, origin: TrainableRef) -> Trainable:
+    """The function of a trial: the user's, or for a supernet our own.
+
+    Args:
+        origin: where the user's function is; its data function is seen from there.
+    """
+    return trainable if spec.supernet is None else SupernetTraining(spec, origin)
+
+
+class SupernetTraining:
+    """Trains a supernet as a training function does; the user's function gives the data.
+
+    Raises:
+        SpaceError, TrainableError, UsageError: when called, for what is wrong with the data or the space.
+    """
+
+    def __init__(self, spec: TrialSpec, origin: TrainableRef) -> None:
+        self._spec = spec
+        self._origin = origin
+
+    def __call__(self, config: dict[str, Any], trial: TrialHandle) -> None:
+        from ..spaces.from_nni.fixes import nni, with_tianshou
+
+        options, description = self._spec.supernet or {}, self._spec.architecture or {}
+        with_tianshou() if options["strategy"] == "enas" else nni()
+        from ..search.nas.one_shot.data import Data
+        from ..search.nas.one_shot.searchable import Searchable
+        from ..search.nas.one_shot.training import train_supernet
+
+        architecture = architecture_of(description)
+        searchable = Searchable.of(architecture, flatten(config))
+        data = Data.of(self._data_function(options["data"])(config, trial))
+        trial.architectures = train_supernet(options, architecture, searchable, data, trial).text()
+
+    def _data_function(self, name: str | None) -> Any:
+        file, colon, _ = self._origin.name.rpartition(":")
+        if name is None and not colon:
+            raise TrainableError(f"the supernet needs data, and {self._origin.name} is in no file: write {_DATA}")
+        function = Named(name or f"{file}:data", self._origin.directory, "data", TrainableError).find()
+        if not callable(function):
+            raise TrainableError(f"data: {name} is {type(function).__name__}, not a function")
+        return function
+
+
+def found_architectures(ledger: Ledger, record: SweepRecord) -> Iterator[Config]:
+    """What the supernet found, in the order in which it is to be trained; nothing before it is over."""
+    found = read_found(ledger, record)
+    return (candidate.config for candidate in found.candidates) if found else iter(())
+
+
+def require_supernet(ledger: Ledger, record: SweepRecord) -> None:
+    """Nothing, when the supernet is trained.
+
+    Raises:
+        NoResultError: with the reason for which it is not.
+    """
+    trials = ledger.trials(record, Phase.SUPERNET)
+    if any(trial.state is State.COMPLETE for trial in trials):
+        return
+    failed = next((trial for trial in reversed(trials) if trial.state is State.FAILED), None)
+    why = f"failed: {failed.reason}" if failed else "was not trained"
+    more = f" (`assay show {record.name} {failed.number}` has the traceback)" if failed and failed.detail else ""
+    raise NoResultError(f"the supernet {why}{more}; when it is put right, `assay resume {record.name}` trains it")

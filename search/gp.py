@@ -1,0 +1,197 @@
+"""Bayesian optimisation with a Gaussian process, made for choices, conditions and noise."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Container, Sequence
+from itertools import islice
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from ..spaces import Config, Objective, Space
+from .gaussian_process import Floats, Groups, Kernel, Posterior, fit, log_expected_improvement, one_thread
+from .gaussian_rows import FeatureRanks, Features, Mask, Pool, Rows
+from .observations import Observations, curve_of
+from .searcher import Searcher, SearcherOptions, draw, known_part
+from .trial import Trial
+
+_RANDOM_SHARE = 1 / 3
+_DRAWN, _PARENTS = 150, 10
+_ROUNDS, _CLIMBERS, _STEPS = 8, 4, 60
+_MOST_FITTED = 128
+_SHORTLIST, _LOOKED_AT = 16, 100
+
+Indices = NDArray[np.int64]
+
+
+class GaussianProcessSearch:
+    """Proposes the config that is expected to improve most on the best so far.
+
+    The distance of two configs is a weighted sum over parameters, with weights fitted to the scores: a choice adds 1
+    where the values differ (Hamming), a number or an ordered choice the squared difference of its shares, and a
+    parameter that is active in one of them only adds 1. Scores count by rank, as quantiles of a normal distribution,
+    so that networks that learn nothing do not squash the differences between good ones; what is beyond the limits
+    ranks last. The best so far is the highest expectation, not the highest score, which may be luck.
+
+    Expected improvement is looked for among random configs, then uphill by changes of the best found.
+
+    Under early stopping the scores of one rung count, the highest that enough trials have reached, and a third of the
+    proposals is random, as in BOHB: the model sees nothing of the others.
+
+    Kandasamy et al., Neural Architecture Search with Bayesian Optimisation and Optimal Transport, NeurIPS 2018; Ru et
+    al., Interpretable NAS via Bayesian Optimisation, ICLR 2021; ranks: Salinas et al., A Quantile-based Approach for
+    Hyperparameter Transfer Learning, ICML 2020, section 4.
+
+    Args:
+        startup: scores to learn from before the model is used; until then proposals are random.
+        rungs: steps at which the scheduler compares trials, and the length of a full run; empty without fidelity.
+        features: numbers known before training, such as parameters, FLOPs or zero-cost proxies, as further inputs; by
+            rank, so their scale does not matter. They are asked for what was tried, and for a few of the best
+            candidates of each proposal.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        objective: Objective,
+        seed: int,
+        startup: int,
+        rungs: Sequence[int] = (),
+        features: Features | None = None,
+    ) -> None:
+        self._space = space
+        self._objective = objective
+        self._seed = seed
+        self._random = _RANDOM_SHARE if len(rungs) > 1 else 0.0
+        self._features = FeatureRanks(features) if features else None
+        self._seen = Observations(objective, rungs, startup)
+        self._rows = Rows(space)
+        self._shares: Floats = np.empty((0, len(space)))  # of each config seen
+        self._active: Mask = np.empty((0, len(space)), dtype=np.bool_)
+        self._known: Floats = np.empty((0, len(self._rows.groups)))
+        self._started: set[int] = set()
+        self._fitted: dict[bytes, Kernel] = {}
+
+    def ask(self, number: int, taken: Container[Config]) -> Config | None:
+        rng = np.random.default_rng([self._seed, number])
+        level = self._seen.level
+        modelled = level is not None and len(self._rows.groups) > 0 and rng.random() >= self._random
+        config = None
+        if modelled and level is not None:
+            with one_thread():
+                config = self._propose(level, rng, taken)
+        config = config or draw(self._space, rng, taken)
+        if config is not None:
+            self.adopt(number, config)
+        return config
+
+    def adopt(self, number: int, config: Config) -> None:
+        self._started.add(number)
+        self._seen.start(number, known_part(self._space, config))
+
+    def on_report(self, number: int, step: int, value: float, *others: float) -> None:
+        self._seen.report(number, step, value)
+
+    def tell(self, trial: Trial) -> None:
+        if trial.number not in self._started:
+            self.adopt(trial.number, trial.config)
+        excess = self._objective.excess(trial.metrics)
+        self._seen.end(trial.number, curve_of(trial, self._objective), trial.state, excess)
+
+    def _propose(self, level: float, rng: np.random.Generator, taken: Container[Config]) -> Config | None:
+        """The best of the candidates that is not taken; None when those looked at all are."""
+        new = self._rows.of(self._seen.configs[len(self._shares) :])
+        self._shares = np.concatenate([self._shares, new.shares])
+        self._active = np.concatenate([self._active, new.active])
+        self._known = np.concatenate([self._known, new.rows])
+        ranked, running = self._seen.ranked(level), self._seen.running(level)
+        values = self._quantiles(level, ranked)
+        rows, pending = self._known[ranked], self._known[running]
+        posterior = Posterior(self._kernel(rows, values, self._rows.groups), rows, values, pending)
+        expected = posterior.mean(rows)
+        best = float(expected.max())
+        parents = np.array(ranked)[np.argsort(-expected, kind="stable")[:_PARENTS]]
+        found = self._candidates(lambda rows: log_expected_improvement(*posterior.at(rows), best), parents, rng)
+        free = (config for config in islice(found.configs(), _LOOKED_AT) if config not in taken)
+        if self._features is None:
+            return next(free, None)
+        shortlist = list(islice(free, _SHORTLIST))
+        return shortlist[self._by_features(shortlist, ranked, running, values)] if shortlist else None
+
+    def _quantiles(self, level: float, ranked: Sequence[int]) -> Floats:
+        """Of the scores at a rung, the best first: the normal quantiles of their ranks, equal for equal scores."""
+        from scipy.special import ndtri
+        from scipy.stats import rankdata
+
+        keys = [(self._seen.excess(index), -self._seen.score(level, index)) for index in ranked]
+        places = {key: place for place, key in reversed(list(enumerate(keys)))}
+        ranks = rankdata([-places[key] for key in keys])
+        values = ndtri((ranks - 0.5) / len(ranked))
+        spread = float(values.std())
+        return values / spread if spread > 0 else values  # type: ignore[no-any-return]
+
+    def _kernel(self, rows: Floats, values: Floats, groups: Groups) -> Kernel:
+        """Fitted to the best half of the most that are looked at, and to others spread over all ranks."""
+        if len(rows) > _MOST_FITTED:
+            half = _MOST_FITTED // 2
+            chosen = np.r_[:half, np.linspace(half, len(rows) - 1, _MOST_FITTED - half).astype(int)]
+            rows, values = rows[chosen], values[chosen]
+        key = rows.tobytes() + values.tobytes()
+        if key not in self._fitted:
+            if len(self._fitted) > 1:  # that of the rows, and that of the rows with features
+                self._fitted.clear()
+            self._fitted[key] = fit(rows, groups, values)
+        return self._fitted[key]
+
+    def _candidates(self, score: Callable[[Floats], Floats], parents: Indices, rng: np.random.Generator) -> Pool:
+        """Configs drawn, and near the parents, then uphill from the best of all."""
+        found = Pool(score)
+        found.add(self._rows.drawn(rng, _DRAWN))
+        found.add(self._rows.near(self._shares[parents], self._active[parents], _DRAWN, rng))
+        for _ in range(_ROUNDS):
+            before = found.best
+            if before > -math.inf:
+                found.add(self._rows.near(*found.top(_CLIMBERS), _STEPS, rng))
+            if found.best <= before:
+                break
+        return found
+
+    def _by_features(
+        self, best: Sequence[Config], ranked: Sequence[int], running: Sequence[int], values: Floats
+    ) -> int:
+        """Which of some configs is the best by a second model, which sees their features too."""
+        if self._features is None:
+            return 0
+        configs = self._seen.configs
+        tried, waiting = [configs[index] for index in ranked], [configs[index] for index in running]
+        rows, pending, new = (
+            np.hstack([rows, self._features.of(these, tried)])
+            for these, rows in (
+                (tried, self._known[ranked]),
+                (waiting, self._known[running]),
+                (best, self._rows.of(best).rows),
+            )
+        )
+        extra = np.arange(rows.shape[1] - len(self._rows.groups)) + int(self._rows.groups.max()) + 1
+        posterior = Posterior(self._kernel(rows, values, np.r_[self._rows.groups, extra]), rows, values, pending)
+        return int(log_expected_improvement(*posterior.at(new), float(posterior.mean(rows).max())).argmax())
+
+
+class GPOptions(SearcherOptions):
+    """Bayesian optimisation with a Gaussian process, for architectures and mixed spaces."""
+
+    type: Literal["gp"] = "gp"
+    startup: int = Field(default=5, ge=1)
+    """Random trials before the model is used."""
+
+    def build(self, space: Space, objective: Objective, seed: int, rungs: Sequence[int] = ()) -> Searcher:
+        return self.guided(space, objective, seed, rungs, None)
+
+    def guided(
+        self, space: Space, objective: Objective, seed: int, rungs: Sequence[int], features: Features | None
+    ) -> Searcher:
+        """As :meth:`build`, with what is known of a config before training; see :class:`GaussianProcessSearch`."""
+        return GaussianProcessSearch(space, objective, seed, self.startup, rungs, features)

@@ -1,0 +1,161 @@
+"""NNI 3.0, imported in one place: without its warnings, and with the few mends that today's libraries need."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache, wraps
+from importlib import import_module, reload
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..errors import UsageError
+
+VERSION = "3.0"
+LOCK = threading.RLock()
+"""NNI keeps the network that is being built in a stack of the whole process: one thread at a time may build."""
+
+_PARTS = (
+    "nni.nas.nn.pytorch",
+    "nni.nas.space",
+    "nni.nas.strategy",
+    "nni.nas.evaluator.pytorch",
+    "nni.nas.oneshot.pytorch",
+    "nni.nas.hub.pytorch",
+)
+_mended: set[Callable[[], None]] = set()
+
+
+@lru_cache(maxsize=1)
+def nni() -> ModuleType:
+    """The package ``nni``, with everything for networks imported and mended.
+
+    Raises:
+        UsageError: when it, or pytorch-lightning, is not installed, or it is another version.
+    """
+    with LOCK, _quiet(), _gym():
+        try:
+            package = import_module("nni")
+            parts = [import_module(part) for part in _PARTS if package.__version__ == VERSION]
+        except ImportError as error:
+            raise UsageError(f'model spaces of NNI need NNI: pip install "assay[nas]" ({error})') from error
+        if not parts:
+            raise UsageError(f'expected NNI {VERSION}, got {package.__version__}: pip install "assay[nas]"')
+        mend(_freeze_without_bias, _own_sample, _text_of_built)
+    logging.getLogger("nni").setLevel(logging.WARNING)  # it tells on the standard output of each cell that it builds
+    return package
+
+
+def with_tianshou() -> ModuleType:
+    """:func:`nni`, for its strategies that learn a policy (PolicyBasedRL, ENAS).
+
+    Raises:
+        UsageError: when tianshou or gymnasium is not installed.
+    """
+    package = nni()
+    policies = import_module("nni.nas.strategy.rl")
+    if not policies.has_tianshou:  # also where the user's file imported it before it found gym here
+        with LOCK, _quiet(), _gym():
+            reload(policies)
+    if not policies.has_tianshou:
+        raise UsageError('strategies of NNI that learn a policy need tianshou: pip install "assay[nas,nas-rl]"')
+    return package
+
+
+def mend(*mends: Callable[[], None]) -> None:
+    """Apply changes to NNI, each once in a process; for what only some of its strategies need."""
+    with LOCK:
+        for one in mends:
+            if one not in _mended:
+                one()
+                _mended.add(one)
+
+
+def plain(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """An NNI sample with Python's numbers: its draws from distributions are numpy's, which JSON refuses."""
+    return {label: _plain(value) for label, value in sample.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    return [_plain(one) for one in value] if isinstance(value, list) else value
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warnings of the import, which say nothing about the user's code."""
+    with warnings.catch_warnings():
+        # torch.nn has members that are no modules, such as Buffer.
+        warnings.filterwarnings("ignore", r".* is found to be not a nn\.Module", RuntimeWarning)
+        # The folder of NNI cannot be written: it then makes its list of layers anew.
+        warnings.filterwarnings("ignore", r"Cannot write to .*", UserWarning)
+        yield
+
+
+@contextmanager
+def _gym() -> Iterator[None]:
+    """``gymnasium`` under its old name during the import. Cures "No module named 'gym'" in ``strategy/_rl_impl.py``."""
+    names = ("gym", "gym.spaces")
+    before = {name: sys.modules.get(name) for name in names}
+    try:
+        gymnasium = import_module("gymnasium")
+    except ImportError:  # without the extra: NNI does without tianshou, and with_tianshou tells
+        yield
+        return
+    try:
+        sys.modules |= {"gym": gymnasium, "gym.spaces": gymnasium.spaces}
+        yield
+    finally:
+        for name, module in before.items():
+            if module is None:
+                sys.modules.pop(name, None)
+            else:
+                sys.modules[name] = module
+
+
+def _freeze_without_bias() -> None:
+    """Cures "Unexpected key(s) in state_dict: bias" where a layer of a supernet with ``bias=False`` is cut out."""
+    from nni.nas.oneshot.pytorch.supermodule.operation import MixedOperation
+
+    def freeze(self: Any, sample: Mapping[str, Any]) -> Any:
+        arguments = self.init_arguments | {name: one.freeze(sample) for name, one in self.mutable_arguments.items()}
+        operation = self.bound_type(**arguments)
+        weights = self.freeze_weight(**arguments)
+        operation.load_state_dict({name: value for name, value in weights.items() if value is not None})
+        return operation
+
+    MixedOperation.freeze = freeze
+
+
+def _own_sample() -> None:
+    """Cures ``RawFormatModelSpace.freeze`` keeping the caller's dict, which a grid then changes: all models alike."""
+    from nni.nas.space import RawFormatModelSpace
+
+    freeze = RawFormatModelSpace.freeze
+
+    @wraps(freeze)
+    def freeze_copy(self: Any, sample: Mapping[str, Any]) -> Any:
+        return freeze(self, dict(sample))
+
+    RawFormatModelSpace.freeze = freeze_copy
+
+
+def _text_of_built() -> None:
+    """Cures "object has no attribute 'trace_args'" where a network with an own ``ParametrizedModule`` is printed."""
+    from nni.nas.nn.pytorch.base import ParametrizedModule
+    from torch import nn
+
+    text = ParametrizedModule.__repr__
+
+    @wraps(text)
+    def text_or_plain(self: Any) -> str:
+        return str(text(self)) if hasattr(self, "trace_args") else nn.Module.__repr__(self)
+
+    ParametrizedModule.__repr__ = text_or_plain

@@ -1,0 +1,273 @@
+"""What a network does to one batch: each call of a layer or a function, on tensors that hold no data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from ..loading import short_reason
+from .draws import own_draws
+from .recorded import INPUT, Call, Recording, TraceError
+
+_BATCH = 2  # batch normalisation in training takes no single example
+
+
+def record(model: nn.Module, input_shape: Sequence[int], *, train: bool = False, values: bool = False) -> Recording:
+    """The calls that ``model`` makes for a batch of two examples; its weights and modes stay as they are.
+
+    Args:
+        input_shape: of one example, without the batch.
+        train: in training mode, where drop-path and auxiliary heads show.
+        values: compute, on random input and in a copy. Without, it runs on the meta device: nothing is computed, and
+            a network whose steps depend on the values of its input is refused.
+
+    Raises:
+        TraceError: when it cannot be run.
+    """
+    first: Exception | None = None
+    for batch in batches(model, (_BATCH, *input_shape), "cpu" if values else "meta"):
+        try:
+            return _record(model, batch, train, values)
+        except Exception as error:  # noqa: BLE001 - the network's code is not ours and may raise anything
+            first = first or error
+    said = str(first).partition("\n")[0]
+    name = type(model).__name__
+    why = f"{type(first).__name__}: {said}"
+    raise TraceError(f"{name} cannot be traced with input {list(input_shape)}: {why}") from first
+
+
+def why_not(model: nn.Module, input_shape: Sequence[int]) -> str:
+    """Why a network does not predict a batch of two examples, in one line; empty when it does.
+
+    It computes only where the meta device does not do.
+    """
+    with suppress(TraceError):
+        record(model, input_shape)
+        return ""
+    reasons: list[str] = []
+    for batch in batches(model, (_BATCH, *input_shape)):
+        try:
+            with torch.no_grad(), own_draws(0), _mode_of(model, False):
+                model(batch)
+        except Exception as error:  # noqa: BLE001 - the network's code is not ours and may raise anything
+            reasons.append(short_reason(error))
+        else:
+            return ""
+    return reasons[0]
+
+
+def batches(model: nn.Module, shape: Sequence[int], device: str = "cpu") -> Iterator[torch.Tensor]:
+    """What the network may take, likely ones first: token ids where it has a table of them, and random numbers.
+
+    Args:
+        shape: with the batch.
+    """
+    draws = None if device == "meta" else torch.Generator().manual_seed(0)
+    tables = [table.num_embeddings for table in model.modules() if isinstance(table, (nn.Embedding, nn.EmbeddingBag))]
+    if tables:
+        yield torch.randint(min(tables), tuple(shape), generator=draws, device=device)
+    kind = next((one.dtype for one in model.parameters() if one.is_floating_point()), torch.float32)
+    yield torch.randn(tuple(shape), generator=draws, device=device, dtype=kind)
+
+
+def is_layer(module: nn.Module) -> bool:
+    """Whether a module is one step of the graph: torch's own, but for those that only hold others."""
+    holders = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+    return type(module).__module__.startswith("torch.nn.modules.") and not isinstance(module, holders)
+
+
+def _record(model: nn.Module, batch: torch.Tensor, train: bool, values: bool) -> Recording:
+    own = {
+        name: one.detach().to("cpu", copy=True) if values else torch.empty_like(one, device="meta")
+        for name, one in _tensors_of(model)
+    }
+    recorder = _Recorder(batch, own)
+    with ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
+        if values:
+            stack.enter_context(own_draws(0))
+        else:  # what the network makes holds no data either, and draws nothing: other threads may be training
+            stack.enter_context(torch.device("meta"))
+        stack.enter_context(_mode_of(model, train))
+        stack.enter_context(_hooks(model, recorder))
+        stack.enter_context(recorder)
+        result = torch.func.functional_call(model, own, (batch,))
+    outputs = tuple(dict.fromkeys(recorder.sources(result)[0]))
+    return Recording(tuple(recorder.calls), outputs, {name: tuple(one.shape) for name, one in own.items()})
+
+
+def _tensors_of(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Parameters and buffers by name, a shared one once."""
+    yield from module.named_parameters()
+    yield from module.named_buffers()
+
+
+@contextmanager
+def _mode_of(model: nn.Module, train: bool) -> Iterator[None]:
+    before = [(module, module.training) for module in model.modules()]
+    model.train(train)
+    try:
+        yield
+    finally:
+        for module, training in before:
+            module.training = training
+
+
+@contextmanager
+def _hooks(model: nn.Module, recorder: _Recorder) -> Iterator[None]:
+    """Tells the recorder of each module that is entered and left.
+
+    By hooks: a patch of ``nn.Module.__call__``, as torch.fx makes it, would reach networks that other threads train.
+    """
+    handles = []
+    for path, module in model.named_modules():
+
+        def enter(module: nn.Module, args: Any, kwargs: Any, path: str = path) -> None:
+            recorder.enter(module, path, (args, kwargs))
+
+        def leave(module: nn.Module, args: Any, kwargs: Any, result: Any) -> Any:
+            return recorder.leave(module, result)
+
+        handles.append(module.register_forward_pre_hook(enter, with_kwargs=True))
+        handles.append(module.register_forward_hook(leave, with_kwargs=True))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class _Recorder(TorchFunctionMode):
+    """Writes down layers, and functions that are called outside of layers, with who made the tensors they take.
+
+    Args:
+        own: the network's own tensors by name.
+    """
+
+    def __init__(self, batch: torch.Tensor, own: Mapping[str, torch.Tensor]) -> None:
+        super().__init__()
+        self.calls = [Call(INPUT, "", (), (), "", None, (tuple(batch.shape),))]
+        self._names = {id(tensor): name for name, tensor in own.items()}
+        self._made = {id(batch): (0, 0)}
+        self._values = not batch.is_meta
+        self._kept: list[torch.Tensor] = [batch]  # alive, so that no other tensor gets its id
+        self._paths: list[str] = []
+        self._layers: list[tuple[Any, dict[int, int]]] = []  # what they took, and the versions of it
+
+    def enter(self, module: nn.Module, path: str, taken: Any) -> None:
+        self._paths.append(path)
+        if is_layer(module):
+            versions = {id(tensor): tensor._version for tensor in _tensors(taken)}
+            self._layers.append((taken, versions))
+
+    def leave(self, module: nn.Module, result: Any) -> Any:
+        """The layer's result: of one that hands on what it got, as a tensor that can be told from that."""
+        path = self._paths.pop()
+        if is_layer(module):
+            taken, versions = self._layers[-1]
+            if isinstance(result, torch.Tensor) and versions.get(id(result)) == result._version:
+                result = result.detach()
+            self._layers.pop()
+            if not self._layers:
+                weights = [self._names[id(tensor)] for _, tensor in _tensors_of(module)]
+                self._add(type(module).__name__, _arguments(module), taken, result, weights, path, module)
+        return result
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        result = torch.empty_like(args[0]) if args and self._skips(func) else func(*args, **kwargs)
+        if not self._layers:
+            op = _bare(func)
+            changed = args[0] if op == "setitem" else result
+            if next(_tensors(changed), None) is not None:
+                settings = self._text(args) + "".join(f", {key}={self._text(one)}" for key, one in kwargs.items())
+                self._add(op, settings, (args, kwargs), changed, [], self._paths[-1] if self._paths else "")
+        return result
+
+    def _skips(self, func: Any) -> bool:
+        """Normalisations keep the shape; on the meta device, torch takes most of the time for them."""
+        return not self._values and func in (F.batch_norm, F.layer_norm, F.group_norm)
+
+    def sources(self, taken: Any) -> tuple[list[tuple[int, int]], list[str]]:
+        """Which calls made the tensors in ``taken``, and the names of those that are the network's own."""
+        calls, weights = [], []
+        for tensor in _tensors(taken):
+            if id(tensor) in self._made:
+                calls.append(self._made[id(tensor)])
+            elif id(tensor) in self._names:
+                weights.append(self._names[id(tensor)])
+            else:
+                raise TraceError(f"a tensor of shape {list(tensor.shape)} is neither parameter nor buffer: register it")
+        return calls, weights
+
+    def _add(
+        self,
+        op: str,
+        settings: str,
+        taken: Any,
+        result: Any,
+        weights: list[str],
+        path: str,
+        layer: nn.Module | None = None,
+    ) -> None:
+        inputs, own = self.sources(taken)
+        results = list(_tensors(result))
+        shapes = tuple(tuple(tensor.shape) for tensor in results)
+        self.calls.append(Call(op, settings, tuple(inputs), (*weights, *own), path, layer, shapes))
+        for at, tensor in enumerate(results):
+            self._made[id(tensor)] = (len(self.calls) - 1, at)
+            self._kept.append(tensor)
+
+    def _text(self, value: Any) -> str:
+        if isinstance(value, torch.Tensor):
+            return "w" if id(value) in self._names and id(value) not in self._made else "_"
+        if isinstance(value, (list, tuple)):
+            return f"({', '.join(map(self._text, value))})"
+        return getattr(value, "__name__", None) or repr(value)
+
+
+def _arguments(module: nn.Module) -> str:
+    """What a layer was made with: its plain attributes, and those of the layers in it."""
+    plain = (bool, int, float, str, tuple, type(None))
+    found = {
+        name: getattr(value, "__name__", value)
+        for name, value in vars(module).items()
+        if not name.startswith("_") and name not in _NO_ARGUMENTS and (isinstance(value, plain) or callable(value))
+    }
+    inner = [f"{name}: {_arguments(child)}" for name, child in module.named_children()]
+    return ", ".join([type(module).__name__, *(f"{name}={found[name]!r}" for name in sorted(found)), *inner])
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    """The tensors in nested lists, tuples and mappings, in order."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _tensors(one)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _tensors(one)
+
+
+def _bare(func: Any) -> str:
+    """``add`` for ``torch.add``, ``Tensor.add_``, ``__radd__``, ``__iadd__``; ``T`` for the property ``Tensor.T``."""
+    name = str(getattr(func, "__name__", func))
+    if name == "__get__":
+        return str(func.__self__.__name__)
+    if name.startswith("__"):
+        name = name.strip("_")
+        return _REFLECTED.get(name, name)
+    return name.rstrip("_")
+
+
+_NO_ARGUMENTS = ("training", "inplace", "call_super_init", "dump_patches")
+_REFLECTED = {
+    prefix + name: name for name in ("add", "sub", "mul", "matmul", "truediv", "floordiv", "pow") for prefix in "ri"
+}

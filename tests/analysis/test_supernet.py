@@ -1,0 +1,176 @@
+"""How far a supernet's scores can be believed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau
+
+from assay.analysis.supernet import Agreement, SupernetReport, Trained, agreement, report_of
+from assay.search import Phase, Report, State, Sweep, Trial
+from assay.search.nas.one_shot.found import Candidate, Found
+from assay.spaces import Config
+
+
+def test_tau_is_kendalls_with_an_exact_p_value() -> None:
+    pairs = [(0.1, 0.5), (0.2, 0.6), (0.3, 0.7), (0.4, 0.8), (0.5, 0.9)]
+    assert agreement(pairs) == Agreement(pytest.approx(1.0), None, None, pytest.approx(1 / 120), 5)  # type: ignore[arg-type]
+    worst = agreement([(score, -value) for score, value in pairs])
+    assert worst is not None
+    assert (worst.tau, worst.p_value) == (pytest.approx(-1.0), pytest.approx(1.0))
+    swapped = agreement([*pairs[:3], (0.4, 0.95), pairs[4]])
+    assert swapped is not None
+    assert swapped.tau == pytest.approx(1 - 2 * 1 / 10)
+
+
+@pytest.mark.parametrize("pairs", [[], [(1.0, 2.0)], [(1.0, 2.0), (1.0, 3.0)]])
+def test_without_any_order_there_is_none(pairs: list[tuple[float, float]]) -> None:
+    assert agreement(pairs) is None
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
+    """Normal pairs with correlation r have tau = 2 / pi * arcsin(r) (Kendall and Gibbons, 1990, section 9)."""
+    rng, held, correlation, runs = np.random.default_rng(4), 0, 0.6, 300
+    truth = 2 / math.pi * math.asin(correlation)
+    for _ in range(runs):
+        first = rng.normal(size=20)
+        second = correlation * first + math.sqrt(1 - correlation**2) * rng.normal(size=20)
+        found = agreement(list(zip(first.tolist(), second.tolist(), strict=True)))
+        assert found is not None
+        assert found.low is not None and found.high is not None
+        assert found.tau == pytest.approx(kendalltau(first, second).statistic)
+        held += found.low <= truth <= found.high
+    assert 0.92 <= held / runs <= 0.99
+
+
+def report(**changes: object) -> SupernetReport:
+    given = {
+        "strategy": "darts",
+        "epochs": 5,
+        "planned": 9,
+        "collapsed": True,
+        "warning": "it collapsed",
+        "skips": 3,
+        "choices": 6,
+        "agreement": Agreement(0.4, 0.1, 0.7, 0.01, 12),
+        "top": 0.91,
+        "random": 0.88,
+        "seconds": 30.0,
+        "retrained_seconds": 60.0,
+    }
+    return SupernetReport(**given | changes)  # type: ignore[arg-type]
+
+
+def test_lines_say_what_a_reader_needs() -> None:
+    assert report().lines() == [
+        "supernet: darts, 5 of 9 epochs, 3 of 6 places are skip connections",
+        "warning: it collapsed",
+        "trained from scratch: its architectures 0.91 on average, random ones 0.88",
+        "its scores and those from scratch: Kendall's tau 0.40 [0.10, 0.70] over 12 random architectures (p = 0.01)",
+        "cost: 30.0 s, 0.5 times the search's trials",
+    ]
+    plain = report(warning="", epochs=9, choices=0, agreement=None, random=None, retrained_seconds=0.0).lines()
+    assert plain == [
+        "supernet: darts, 9 epochs",
+        "its scores were not checked: too few random architectures, or all alike; give samples 10 or more",
+        "cost: 30.0 s",
+    ]
+    doubtful = report(agreement=Agreement(0.2, None, None, 0.4, 5)).lines()
+    assert "over 5 random architectures (p = 0.4, no agreement is shown)" in doubtful[3]
+    assert report().to_dict()["agreement"]["tau"] == 0.4
+
+
+OPS = ["conv1x1", "conv3x3", "conv5x5", "sepconv3x3", "sepconv5x5", "maxpool3x3", "avgpool3x3", "identity"]
+
+
+def sweep_of(**changes: Any) -> Sweep:
+    raw = {
+        "name": "a",
+        "objectives": [{"metric": "loss", "goal": "minimize"}],
+        "parameters": {"lr": "loguniform(1e-3, 1e-1)"},
+        "architecture": {"input": [1, 8, 8], "output": 4, "stages": [{"ops": OPS, "depth": 1, "width": 4}]},
+        "budget": {"trials": 9},
+        "searcher": "one_shot",
+    }
+    return Sweep.make(raw | changes)
+
+
+def network(op: str) -> Config:
+    whole = sweep_of().parameters.complete({"architecture.stage1.op1": op})
+    return Config({name: value for name, value in whole.items() if name != "lr"})
+
+
+def found(top: dict[str, float], samples: dict[str, float]) -> Found:
+    candidates = [Candidate(network(op), "top", score) for op, score in top.items()]
+    candidates += [Candidate(network(op), "sample", score) for op, score in samples.items()]
+    return Found("darts", 3, 3, False, "", 0, 1, tuple(candidates))
+
+
+def searched(losses: Iterable[tuple[str, float]], lr: float | None = None) -> list[Trial]:
+    space = sweep_of().parameters
+    return [
+        Trial(
+            number,
+            Phase.SEARCH,
+            State.COMPLETE,
+            space.complete(dict(network(op)) | ({} if lr is None or number < 4 else {"lr": lr})),
+            seed=0,
+            split=0,
+            seconds=2.0,
+            reports=(Report(1, {"loss": loss}, 1.0, number),),
+        )
+        for number, (op, loss) in enumerate(losses, 1)
+    ]
+
+
+def test_tau_is_of_the_random_architectures_alone_and_smaller_may_be_better() -> None:
+    """The best by the supernet have the least loss among the random ones; among its own it is the other way round."""
+    of = found({"conv3x3": 0.9, "conv5x5": 0.8, "sepconv3x3": 0.7}, {"maxpool3x3": 0.6, "avgpool3x3": 0.5})
+    search = searched(
+        [
+            ("conv1x1", 3.0),
+            ("conv3x3", 9.0),
+            ("conv5x5", 8.0),
+            ("sepconv3x3", 7.0),
+            ("maxpool3x3", 1),
+            ("avgpool3x3", 2),
+        ]
+    )
+    made = report_of(of, [replace(search[0], number=0, seconds=5.0)], search, sweep_of())
+    assert made.agreement is not None
+    assert (made.agreement.tau, made.agreement.count) == (pytest.approx(1.0), 2)
+    assert (made.top, made.random) == (8.0, 1.5)
+    assert (made.seconds, made.retrained_seconds) == (5.0, 12.0)
+    assert made.trained == Trained((2, 3, 4), (5, 6), reasons=("are the same network as one that was tried",))
+    failed = [*search[:4], replace(search[4], state=State.FAILED), search[5]]
+    assert report_of(of, [], failed, sweep_of()).agreement is None
+
+
+def test_what_was_not_trained_is_told() -> None:
+    of = found({"conv3x3": 0.9, "conv5x5": 0.8, "sepconv3x3": 0.7}, {"maxpool3x3": 0.6, "avgpool3x3": 0.5})
+    limits: list[Any] = [{"metric": "params", "max": 10}, {"metric": "flops_m", "max": 3}, {"metric": "ms", "max": 1}]
+    limited = sweep_of(constraints=limits)
+    part = report_of(of, [], searched([("conv1x1", 1.0), ("conv5x5", 2.0), ("maxpool3x3", 2.0)]), limited).trained
+    assert (part.top, part.samples, part.random, part.refused, part.waiting) == ((2,), (3,), (), 2, 1)
+    assert part.left_out == [
+        "2 of 5 architectures of the supernet were not trained: they break limits on params, flops_m, or are the same "
+        "network as one that was tried",
+        "1 of 5 architectures of the supernet were not trained: the search did not come to them",
+    ]
+    assert report(trained=part).lines()[2:4] == part.left_out
+    drawn = [("conv1x1", 1.0), ("conv5x5", 2.0), ("maxpool3x3", 2.0), ("conv5x5", 2.0), ("identity", 3.0)]
+    past = report_of(of, [], searched(drawn, lr=0.02), sweep_of()).trained
+    assert (past.top, past.samples, past.random, past.refused, past.waiting) == ((2,), (3,), (4, 5), 3, 0)
+    constraint = "architecture.stage1.op1 != 'conv3x3' and architecture.stage1.op1 != 'avgpool3x3'"
+    forbidden = report_of(of, [], searched([("conv1x1", 1.0)]), sweep_of(constraints=[{"require": constraint}])).trained
+    assert (forbidden.refused, forbidden.waiting) == (2, 3)
+    assert forbidden.reasons[0] == "break constraints"
+    filtered = {"input": [1, 8, 8], "output": 4, "stages": [{"ops": OPS, "depth": 1, "width": 4}]}
+    filtered |= {"zero_cost": ["params"], "prefilter": 0.5}
+    assert "are below the prefilter" in report_of(of, [], searched([]), sweep_of(architecture=filtered)).trained.reasons
+    assert Trained((1,), (2,)).left_out == []

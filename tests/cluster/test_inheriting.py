@@ -1,0 +1,211 @@
+"""Children of a search that start from the weights of their parents, and networks that are not worth a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from assay.analysis import Results
+from assay.analysis.export import _search_trial
+from assay.cluster import InlineExecutor, PhaseRunner
+from assay.cluster.controller import Controller
+from assay.cluster.plan import FixedPlan, Request
+from assay.search import Ledger, Phase, State, Sweep
+from assay.search.nas.screening import Screen
+from assay.spaces import Config
+from assay.spaces.networks.draws import own_draws
+from assay.spaces.networks.measures import parameter_count
+from assay.trainables import TrainableRef, TrialHandle, TrialSpec
+
+from .worlds import Crash, Notes, World, make_sweep
+
+EVOLUTION = {"type": "regularized_evolution", "population": 2, "sample": 2, "inherit": True}
+STAGES = [{"ops": ["conv3x3", "conv1x1"], "depth": [1, 2], "width": [2, 4]}]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def by_x(spec: TrialSpec, attempt: int) -> list[float]:
+    return [spec.config["x"] + step / 100 for step in range(1, 5)]
+
+
+@pytest.fixture
+def bred(world: Callable[..., World]) -> World:
+    networks = {"input": [1, 8, 8], "output": 2, "stages": STAGES}
+    return world(searcher=EVOLUTION, architecture=networks, budget={"trials": 8})
+
+
+def weights_of(world: World, number: int) -> str:
+    return str((world.store / "small" / "weights" / f"trial-{number:05d}.safetensors").absolute())
+
+
+def test_children_are_told_where_their_parents_weights_are(bred: World) -> None:
+    specs = {spec.number: spec.inherit for spec in bred.script(by_x).specs}
+    parents = {trial.number: trial.parent for trial in bred.trials}
+    assert [number for number, parent in parents.items() if parent is not None] == list(range(2, 8))
+    assert specs == {number: None if parent is None else weights_of(bred, parent) for number, parent in parents.items()}
+    assert all(step.recorded == step.made for step in bred.repeated())
+
+
+def test_a_driver_that_goes_on_tells_the_same(bred: World) -> None:
+    bred.crash_at = ("report", 4)
+    first = bred.script(by_x).specs
+    assert isinstance(bred.ended, Crash)
+    second = bred.script(by_x).specs
+    assert first[-1].number == second[0].number == 4
+    assert first[-1].inherit == second[0].inherit is not None
+    assert all(spec.inherit for spec in second)
+
+
+def test_a_parent_that_still_trains_has_no_weights_to_give(bred: World) -> None:
+    """With several places children are made of scores so far; such a child starts fresh, and is recorded so."""
+    specs = {spec.number: spec for spec in bred.script(by_x, capacity=3).specs}
+    for trial in bred.trials:
+        assert (specs[trial.number].inherit is None) == (trial.parent is None)
+        if trial.parent is not None:
+            parent = bred.trials[trial.parent]
+            assert parent.ended is not None
+            assert parent.ended < trial.started
+
+
+def test_without_inheritance_no_parent_is_recorded(world: Callable[..., World]) -> None:
+    small = world(searcher=EVOLUTION | {"inherit": False}, budget={"trials": 6})
+    assert {spec.inherit for spec in small.script(by_x).specs} == {None}
+    assert {trial.parent for trial in small.trials} == {None}
+
+
+def test_replicates_train_from_scratch_and_a_test_as_its_model_did(bred: World) -> None:
+    executor = bred.script(by_x)
+    child = bred.trials[-1]
+    with closing(Ledger(bred.store)) as ledger:
+        record = ledger.sweep("small")
+        controller = Controller(ledger, record, executor, clock=executor.clock, observer=bred.notes)
+        replicate = FixedPlan(Phase.REPLICATE, [Request(Phase.REPLICATE, child.config, 1, 1, child.number)])
+        controller.run(replicate, [], [])
+        [made] = ledger.trials(record, Phase.REPLICATE)
+        tests = [Request(Phase.TEST, child.config, 0, 0, number) for number in (child.number, made.number)]
+        controller.run(FixedPlan(Phase.TEST, tests), [], [])
+    repeated, of_search, of_replicate = executor.specs[-3:]
+    assert (repeated.inherit, of_replicate.inherit) == (None, None)
+    assert of_search.inherit == weights_of(bred, child.parent or 0)
+
+
+def test_a_child_is_exported_and_shown_as_itself(bred: World) -> None:
+    bred.script(by_x)
+    child = bred.trials[-1]
+    assert child.parent is not None
+    with closing(Ledger(bred.store)) as ledger:
+        assert _search_trial(Results(ledger, ledger.sweep("small")), child.number) == child
+
+
+def networks(config: dict[str, Any], trial: TrialHandle) -> Iterator[dict[str, float]]:
+    """Each step adds 1 to the first weights; how large they were at the start is reported."""
+    model = trial.build_model()
+    began = float(model.stem.conv.weight.detach().abs().sum())  # type: ignore[union-attr, operator]
+    for _ in trial.steps():
+        with torch.no_grad():
+            model.stem.conv.weight += 1  # type: ignore[union-attr, operator]
+        yield {"score": config["x"], "began": began}
+
+
+def architecture_sweep(**changes: Any) -> Sweep:
+    architecture = {"input": [1, 4, 4], "output": 2, "stages": STAGES}
+    return make_sweep(architecture=architecture, fidelity={"unit": "epoch", "max": 1}, **changes)
+
+
+def test_networks_grow_from_what_their_parents_learned(tmp_path: Path) -> None:
+    sweep = architecture_sweep(searcher=EVOLUTION, budget={"trials": 6}, leaderboard={"top": 1, "seeds": 2})
+    executor, folder = InlineExecutor(TrainableRef("train", ".", networks)), tmp_path / "small" / "weights"
+    with closing(Ledger(tmp_path, create=True)) as ledger:
+        record = ledger.create_sweep(sweep, ".")
+        PhaseRunner(ledger, record, executor, clock=lambda: 0.0, observer=Notes()).run()
+        trials = ledger.trials(record)
+    children = [trial for trial in trials if trial.phase is Phase.SEARCH and trial.parent is not None]
+    assert len(children) == 4
+    same = 0
+    for child in children:
+        weight = load_file(folder / f"trial-{child.parent:05d}.safetensors")["stem.conv.weight"]
+        if child.config["architecture.stage1.width"] == trials[child.parent or 0].config["architecture.stage1.width"]:
+            assert child.metrics["began"] == pytest.approx(float(weight.abs().sum()))
+            same += 1
+    assert same
+    found = sweep.networks()
+    assert found is not None
+    for trial in trials:
+        if trial.parent is None or trial.phase is Phase.REPLICATE:
+            with own_draws(trial.seed):
+                fresh = found.build(trial.config).state_dict()["stem.conv.weight"]
+            assert trial.metrics["began"] == pytest.approx(float(fresh.abs().sum()))
+    assert all(trial.metrics["params_m"] > 0 for trial in trials if trial.phase is Phase.SEARCH)
+
+
+def test_a_limit_on_what_was_never_built_names_the_cure(tmp_path: Path) -> None:
+    limited = World(tmp_path, architecture_sweep(constraints=[{"metric": "params", "max": 10}], budget={"trials": 1}))
+    limited.script(lambda spec, attempt: [0.5])
+    [trial] = limited.trials
+    assert trial.state is State.FAILED
+    assert trial.reason == (
+        "constraint metric 'params' was never reported: report it, or build the network with trial.build_model()"
+    )
+
+
+def test_what_the_screen_refuses_gets_no_trial_but_what_is_given_does(tmp_path: Path) -> None:
+    """Twelve networks, most of them too large; the default is one of those."""
+    limit = {"metric": "params", "max": 60}
+    sweep = architecture_sweep(
+        parameters={"x": [0.5]}, constraints=[limit], budget={"trials": 50}, searcher="regularized_evolution"
+    )
+    screen = Screen.of(sweep)
+    assert screen is not None
+    default = sweep.parameters.default()
+    fitting = {screen.key(one) for one in sweep.parameters.configs() if not screen.refuses(one)}
+    assert fitting
+    assert screen.refuses(default)
+    world = World(tmp_path, sweep)
+    world.simulate(lambda spec, step: ({"score": 0.5, "params": 50}, 1.0))
+    tried = [trial.config for trial in world.trials]
+    assert tried[0] == default
+    assert {screen.key(one) for one in tried[1:]} == fitting
+    assert len(tried) == 1 + len(fitting)
+    found = sweep.networks()
+    assert found is not None
+    assert all(parameter_count(found.build(one)) <= 60 for one in tried[1:])
+    [message] = [text for text in world.notes.messages if text.startswith("no config that is new")]
+    assert f"the search ends after {len(tried)} (of " in message
+    assert "break limits on params)" in message
+    assert all(step.recorded == step.made for step in world.repeated())
+
+
+def test_bayesian_optimisation_sees_the_scores_without_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Config] = []
+    features = Screen.features
+
+    def noted(self: Screen, config: Config) -> tuple[float, ...]:
+        seen.append(config)
+        return features(self, config)
+
+    monkeypatch.setattr(Screen, "features", noted)
+    for zero_cost in ([], ["params"]):
+        architecture = {"input": [1, 4, 4], "output": 2, "stages": STAGES, "zero_cost": zero_cost}
+        sweep = make_sweep(architecture=architecture, searcher={"type": "gp", "startup": 2}, budget={"trials": 6})
+        world = World(tmp_path / f"{len(zero_cost)}", sweep)
+        world.simulate(lambda spec, step: ({"score": spec.config["x"]}, 1.0))
+        tried = {trial.config for trial in world.trials}
+        assert len(tried) == 6
+        assert len(tried & set(seen)) >= 5 * len(zero_cost)
+        assert bool(seen) == bool(zero_cost)
+        assert all(step.recorded == step.made for step in world.repeated())
