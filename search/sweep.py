@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
@@ -20,14 +19,14 @@ from pydantic import (
 from pydantic.config import JsonDict
 from pydantic.json_schema import DEFAULT_REF_TEMPLATE
 
-from ..spaces import Config, Fidelity, Objective, Problem, Space, SpaceError, SweepError, parse_parameter
-from ..spaces.architectures import PREFIX, Architecture
+from ..spaces import Config, Fidelity, Objective, Problem, Space, SpaceError, SweepError
+from ..spaces.architectures import Architecture
 from ..spaces.errors import shown
 from ..spaces.networks.measures import MEASURES
 from .agreement import constrained, disagreements
+from .architecture_parameters import with_networks
 from .explain import problems
 from .json_schema import SweepSchema
-from .model_space import translated
 from .options import Engines
 from .parameter_forms import PARAMETERS
 from .registry import SCHEDULERS, SEARCHERS
@@ -91,38 +90,6 @@ def _with_constraints(raw: Mapping[str, Any]) -> dict[str, Any]:
     known = [one.get("require") if isinstance(one, dict) else getattr(one, "require", None) for one in given]
     own = [{"require": one.text} for one in space.constraints if one.text not in known]
     return {**raw, "constraints": [*given, *own]}
-
-
-def _with_architecture(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """With the parameters that choose a network among the others; as it is where the section is not good itself.
-
-    Raises:
-        SweepError: when the model space that it names cannot be searched.
-        SpaceError: for a parameter that bears the name of one of them.
-    """
-    raw = translated(dict(raw), Path.cwd())
-    section, own = raw.get("architecture"), raw.get("parameters")
-    if section is None or not isinstance(own, (Mapping, type(None))):
-        return dict(raw)
-    try:
-        if not isinstance(section, ArchitectureSection):
-            section = ArchitectureSection.model_validate(section)
-        made = section.as_parameters()
-    except (ValidationError, SpaceError):
-        return {**raw, "parameters": own or {"architecture.kind": 0}}  # what is wrong is said of the section
-    if "searcher" not in raw:
-        raw = {**raw, "searcher": "gp" if len(raw.get("objectives") or ()) == 1 else "tpe"}
-    known = Space(made or {})
-    taken = [name for name in own or {} if isinstance(name, str) and name.startswith(PREFIX)]
-    wrong = [name for name in taken if name not in known or known[name] != parse_parameter(dict(own or {})[name])]
-    if wrong:
-        cure = "architecture.* comes from the section architecture: rename it"
-        raise SpaceError([Problem(("parameters", name), cure) for name in wrong])
-    if isinstance(own, Space):
-        merged = Space({**own, **known}, own.constraints)
-    else:
-        return {**raw, "parameters": {**(own or {}), **known}}
-    return {**raw, "parameters": merged}
 
 
 class Sweep(Section):
@@ -198,7 +165,7 @@ class Sweep(Section):
         valid: dict[str, Any] = {}
         found: list[Problem] = []
         try:
-            raw = _with_architecture(raw)
+            raw = with_networks(raw)
         except (SpaceError, SweepError) as error:
             found += error.problems
         try:
@@ -214,6 +181,8 @@ class Sweep(Section):
             except SpaceError as error:
                 found += error.problems
         found += disagreements(valid)
+        if raw.get("architecture") is not None and "parameters" not in raw:  # it is the section that is wrong
+            found = [problem for problem in found if problem.where != ("parameters",)]
         if found:
             raise SweepError(found)
         self.__dict__["parameters"] = valid["parameters"]

@@ -10,7 +10,7 @@ import yaml
 from yaml.reader import ReaderError
 
 from ..spaces import Problem, SweepError
-from .model_space import translated
+from .architecture_parameters import translated
 from .sweep import Sweep
 from .yaml_reader import Document, read_yaml
 

@@ -167,9 +167,9 @@ def test_check(fresh: Any) -> None:
     assert document["schema_version"] == 1
     assert document["default"] == {"x": 0.5, "depth": 1}
     assert document["sweep"]["parameters"]["depth"] == {"values": [1, 2]}
-    assert document["smoke"]["metrics"] == {"loss": 1.04, "aux": 1.0, "step": "text"}
+    assert document["smoke"]["metrics"] == {"loss": 1.0496, "aux": 1.0, "step": "text"}
     smoke = fresh("check", "sweep.yaml", "--smoke")
-    assert "smoke:       loss 1.04  aux 1  step text after 0.0" in smoke.out
+    assert "smoke:       loss 1.0496  aux 1  step text after 0.0" in smoke.out
     assert "training\n" in smoke.err
     assert not Path("assay-results").exists()
 

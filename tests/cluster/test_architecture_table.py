@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +70,11 @@ ONE_SHOT = ["darts", "gumbel_darts", "enas", "random", "proxyless"]
 
 
 @pytest.fixture(scope="module")
-def executor(
-    ray_executors: Callable[..., RayExecutor], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RayExecutor]:
-    """Two workers for the whole table: they import PyTorch and NNI once."""
+def executor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayExecutor]:
+    """Two workers of a private cluster for the whole table: they import PyTorch and NNI once."""
     folder = tmp_path_factory.mktemp("table")
     (folder / "task.py").write_text(TRAIN)
-    made = ray_executors(TrainableRef("task.py:train", str(folder)), workers=2)
+    made = RayExecutor(TrainableRef("task.py:train", str(folder)), workers=2)
     made.open()
     yield made
     made.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import string
@@ -127,6 +128,7 @@ def keeps(train: str) -> str:
 
 
 def test_inline(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    importlib.import_module("sklearn")  # sets variables where it is imported first
     (project / "sweeps" / "train.py").write_text(keeps(LEAKY))
     (here := tmp_path / "here").mkdir()
     monkeypatch.chdir(here)

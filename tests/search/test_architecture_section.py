@@ -162,3 +162,17 @@ def test_a_population_perturbs_how_networks_are_trained_and_never_the_networks()
     named = PBT | {"scheduler": PBT["scheduler"] | {"perturb": ["architecture.stage1.width"]}}
     (line,) = mistakes(parameters={"lr": "loguniform(1e-4, 1e-1)"}, budget={"trials": 4}, **named)
     assert line.startswith("scheduler.perturb: pbt cannot perturb 'architecture.stage1.width': weights go on in")
+
+
+def test_a_model_of_settings_goes_with_networks() -> None:
+    from pydantic import BaseModel, Field
+
+    class Settings(BaseModel):
+        lr: float = Field(default=0.1, ge=0.01, le=1.0)
+
+    assert list(sweep(parameters=Settings).parameters)[:2] == ["lr", "architecture.stage1.depth"]
+
+
+def test_a_mistake_in_the_section_is_the_only_one_that_is_named() -> None:
+    (line,) = mistakes(architecture=STAGED | {"stages": [STAGES[0] | {"ops": ["conv4x4"]}]})
+    assert "conv4x4" in line

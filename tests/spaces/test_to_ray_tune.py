@@ -73,6 +73,7 @@ def test_conditions_and_constraints_are_refused_together() -> None:
     assert constraints.startswith("constraints.0: Ray Tune has no constraints such as b < 0.5: remove it")
 
 
+@pytest.mark.filterwarnings("ignore:Define-by-run function:UserWarning")  # it took long: the machine is busy
 @pytest.mark.parametrize("space", [EVERY, TREE], ids=["every kind", "conditions"])
 def test_optuna_search_draws_any_space_with_the_function(space: Space) -> None:
     import optuna

@@ -66,8 +66,7 @@ def test_a_data_frame_keeps_its_kinds_and_names() -> None:
     assert found["city"] == pytest.approx(0.5, abs=0.1)
 
 
-def test_shapley_values_of_a_linear_model_are_its_terms(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")  # compiling takes longer than explaining four features
+def test_shapley_values_of_a_linear_model_are_its_terms() -> None:
     made = explain_model(linear, X, Y, get_scorer("mse"), method="shap", background=X[:20], rows=30)
     found = {one.name: one.importance for one in made.features}
     chosen = np.sort(np.random.default_rng(0).permutation(300)[:30])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from assay.search.model_space import translated
+from assay.search.architecture_parameters import translated
 from assay.spaces import SweepError
 
 pytest.importorskip("nni")
