@@ -13,10 +13,9 @@ from ..spaces import Categorical, Config, Space, Value
 from ..spaces.parameter import Parameter
 from ..spaces.sampling import Columns
 from .gaussian_process import Floats, Groups
+from .searcher import Features
 
 Mask = NDArray[np.bool_]
-Features = Callable[[Config], Sequence[float]]
-"""Numbers of a config that are known before training, always equally many."""
 
 _FEW, _MANY = 16, 1000
 _HALF = math.sqrt(0.5)

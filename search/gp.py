@@ -13,9 +13,9 @@ from pydantic import Field
 
 from ..spaces import Config, Objective, Space
 from .gaussian_process import Floats, Groups, Kernel, Posterior, fit, log_expected_improvement, one_thread
-from .gaussian_rows import FeatureRanks, Features, Mask, Pool, Rows
-from .observations import Observations, curve_of
-from .searcher import Searcher, SearcherOptions, draw, known_part
+from .gaussian_rows import FeatureRanks, Mask, Pool, Rows
+from .observations import Observations
+from .searcher import Features, Searcher, SearcherOptions, draw, known_part
 from .trial import Trial
 
 _RANDOM_SHARE = 1 / 3
@@ -63,7 +63,6 @@ class GaussianProcessSearch:
         features: Features | None = None,
     ) -> None:
         self._space = space
-        self._objective = objective
         self._seed = seed
         self._random = _RANDOM_SHARE if len(rungs) > 1 else 0.0
         self._features = FeatureRanks(features) if features else None
@@ -72,7 +71,6 @@ class GaussianProcessSearch:
         self._shares: Floats = np.empty((0, len(space)))  # of each config seen
         self._active: Mask = np.empty((0, len(space)), dtype=np.bool_)
         self._known: Floats = np.empty((0, len(self._rows.groups)))
-        self._started: set[int] = set()
         self._fitted: dict[bytes, Kernel] = {}
 
     def ask(self, number: int, taken: Container[Config]) -> Config | None:
@@ -89,17 +87,15 @@ class GaussianProcessSearch:
         return config
 
     def adopt(self, number: int, config: Config) -> None:
-        self._started.add(number)
         self._seen.start(number, known_part(self._space, config))
 
     def on_report(self, number: int, step: int, value: float, *others: float) -> None:
         self._seen.report(number, step, value)
 
     def tell(self, trial: Trial) -> None:
-        if trial.number not in self._started:
+        if trial.number not in self._seen:
             self.adopt(trial.number, trial.config)
-        excess = self._objective.excess(trial.metrics)
-        self._seen.end(trial.number, curve_of(trial, self._objective), trial.state, excess)
+        self._seen.tell(trial)
 
     def _propose(self, level: float, rng: np.random.Generator, taken: Container[Config]) -> Config | None:
         """The best of the candidates that is not taken; None when those looked at all are."""

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ..spaces import Config, Objective, Space
 from ..spaces.to_hyperopt import decode_flat, encode_flat, flat_hyperopt, is_share
-from .observations import Observations, curve_of
+from .observations import Observations
 from .searcher import Searcher, SearcherOptions, draw, known_part
 from .trial import Trial
 
@@ -46,13 +46,11 @@ class HyperoptSearch:
         from hyperopt import Domain
 
         self._space = space
-        self._objective = objective
         self._seed = seed
         self._suggest = _algorithm(algorithm)
         self._seen = Observations(objective, rungs, startup)
         nodes = flat_hyperopt(space)
         self._domain = Domain(lambda point: 0.0, nodes) if nodes else None
-        self._started: set[int] = set()
 
     def ask(self, number: int, taken: Container[Config]) -> Config | None:
         rng = np.random.default_rng([self._seed, number])
@@ -64,17 +62,15 @@ class HyperoptSearch:
         return config
 
     def adopt(self, number: int, config: Config) -> None:
-        self._started.add(number)
         self._seen.start(number, known_part(self._space, config))
 
     def on_report(self, number: int, step: int, value: float, *others: float) -> None:
         self._seen.report(number, step, value)
 
     def tell(self, trial: Trial) -> None:
-        if trial.number not in self._started:
+        if trial.number not in self._seen:
             self.adopt(trial.number, trial.config)
-        excess = self._objective.excess(trial.metrics)
-        self._seen.end(trial.number, curve_of(trial, self._objective), trial.state, excess)
+        self._seen.tell(trial)
 
     def _propose(self, level: float, rng: np.random.Generator, taken: Container[Config]) -> Config | None:
         """What Hyperopt proposes; None when all tries were taken or broke a constraint."""

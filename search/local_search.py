@@ -11,7 +11,7 @@ from pydantic import Field
 
 from ..spaces import Config, Objective, Space
 from ..spaces.neighbourhood import neighbours
-from .observations import Observations, curve_of
+from .observations import Observations
 from .searcher import Searcher, SearcherOptions, draw, known_part
 from .trial import Trial
 
@@ -35,14 +35,12 @@ class LocalSearch:
 
     def __init__(self, space: Space, objective: Objective, seed: int, startup: int, rungs: Sequence[int] = ()) -> None:
         self._space = space
-        self._objective = objective
         self._seed = seed
         self._startup = startup
         self._rungs: list[float] = sorted(map(float, rungs), reverse=True) or [math.inf]
         self._seen = Observations(objective, rungs, enough=startup)
         self._begun = 0
         """Position of the first config since the last start."""
-        self._started: set[int] = set()
 
     def ask(self, number: int, taken: Container[Config]) -> Config | None:
         rng = np.random.default_rng([self._seed, number])
@@ -55,22 +53,20 @@ class LocalSearch:
         return config
 
     def adopt(self, number: int, config: Config) -> None:
-        self._start(number, config, self._near() if number not in self._started else [])
+        self._start(number, config, self._near() if number not in self._seen else [])
 
     def on_report(self, number: int, step: int, value: float, *others: float) -> None:
         self._seen.report(number, step, value)
 
     def tell(self, trial: Trial) -> None:
-        if trial.number not in self._started:
+        if trial.number not in self._seen:
             self._start(trial.number, trial.config, [])
-        excess = self._objective.excess(trial.metrics)
-        self._seen.end(trial.number, curve_of(trial, self._objective), trial.state, excess)
+        self._seen.tell(trial)
 
     def _start(self, number: int, config: Config, near: Sequence[Config]) -> None:
         """Note a config; one that is no neighbour, with no neighbour running, begins a new start."""
         if near and config not in near and not self._running() & set(near):
             self._begun = len(self._seen.configs)
-        self._started.add(number)
         self._seen.start(number, known_part(self._space, config))
 
     def _running(self) -> set[Config]:

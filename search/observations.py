@@ -45,6 +45,10 @@ class Observations:
         if number in self._index and step in self._scores:
             self._scores[step][self._index[number]] = self._turned(values)
 
+    def __contains__(self, number: int) -> bool:
+        """Whether the start of a trial was noted."""
+        return number in self._index
+
     def end(self, number: int, curve: dict[int, tuple[float, ...]], state: State, excess: float = 0.0) -> None:
         """A failed trial is forgotten; the last value of one that ended by itself holds for all rungs above.
 
@@ -91,6 +95,11 @@ class Observations:
         beyond = sorted(scores.keys() - set(within), key=lambda index: (self.excess(index), index))
         order = best_first(np.array([scores[index] for index in within]), self._objective.corner) if within else []
         return [within[place] for place in order] + beyond
+
+    def tell(self, trial: Trial) -> None:
+        """A trial whose start was noted is over."""
+        excess = self._objective.excess(trial.metrics)
+        self.end(trial.number, curve_of(trial, self._objective), trial.state, excess)
 
     def score(self, level: float, index: int) -> float:
         """What the config at a position scored at a rung; of several objectives, in the first."""

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from ..spaces import Config, Objective, Problem, Space, SpaceError, Value
 from ..spaces.expression import same
 from ..spaces.parameter import Parameter
-from .observations import Observations, curve_of
+from .observations import Observations
 from .searcher import Searcher, SearcherOptions, draw, known_part
 from .trial import Trial
 
@@ -51,7 +51,6 @@ class RegularizedEvolution:
         rungs: Sequence[int] = (),
     ) -> None:
         self._space = space
-        self._objective = objective
         self._seed = seed
         self._population = population
         self._sample = sample
@@ -80,8 +79,7 @@ class RegularizedEvolution:
     def tell(self, trial: Trial) -> None:
         if trial.number not in self._parents:
             self._start(trial.number, trial.config, None)
-        excess = self._objective.excess(trial.metrics)
-        self._seen.end(trial.number, curve_of(trial, self._objective), trial.state, excess)
+        self._seen.tell(trial)
 
     def parent(self, number: int) -> int | None:
         """The trial whose config was changed to that of trial ``number``; None for one that has no parent."""

@@ -13,6 +13,7 @@ from .options import Options
 from .trial import Trial
 
 Features = Callable[[Config], Sequence[float]]
+"""Numbers of a config that are known before training, always equally many."""
 _BATCHES = 1, 9, 90, 900
 _MOST_LISTED = 10_000
 """Configs of a space that may all be gone through."""
