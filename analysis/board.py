@@ -8,6 +8,7 @@ from typing import Any
 
 from ..spaces import Config
 from .network_text import readable
+from .supernet_trials import Origin
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Row:
         others: means of the other objectives and of the metrics that break ties.
         on_front: with several objectives: no finalist is better in one and as good in the others.
         network: the network of the config in one line; empty where none is searched.
+        network_short: the same for a table.
+        supernet: what a supernet has to do with the config; None when it has nothing to do with it.
     """
 
     rank: int | None
@@ -79,11 +82,13 @@ class Row:
     others: dict[str, Interval] = field(default_factory=dict)
     on_front: bool | None = None
     network: str = ""
+    network_short: str = ""
+    supernet: Origin | None = None
 
     @property
     def readable(self) -> dict[str, Any]:
-        """The config, with its network as one entry."""
-        return readable(self.config, self.network)
+        """The config for a table, with its network as one entry."""
+        return readable(self.config, self.network_short)
 
 
 @dataclass(frozen=True)
@@ -257,6 +262,8 @@ def _row_dict(row: Row) -> dict[str, Any]:
         "others": {metric: interval_dict(value) for metric, value in row.others.items()},
         "on_front": row.on_front,
         "network": row.network,
+        "network_short": row.network_short,
+        "supernet": row.supernet.to_dict() if row.supernet else None,
     }
 
 

@@ -14,7 +14,6 @@ from .build_front import mark_front
 from .contest import WORDS, Contest, Examples, compare_finalists
 from .finalists import broken_limits, rank_search
 from .inference.paired_t import Floats, mean, t_interval
-from .network_text import network_text
 from .notes import claim_notes, failure_notes, limit_notes, progress_notes
 from .replication import Replication, plan_replication, replicate_scores
 from .verdicts import pair_numbers, with_verdicts
@@ -204,7 +203,6 @@ def _search_row(trial: Trial, sweep: Sweep) -> Row:
         rival=trial.config in rivals,
         search_score=math.nan if value is None else value,
         cost=trial.seconds,
-        network=network_text(sweep, trial.config),
     )
 
 

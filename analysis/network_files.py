@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..search import Artifact, Phase, State, Trial
-from ..spaces import UsageError
+from ..spaces import AssayError, UsageError
+from ..spaces.loading import short_reason
 
 if TYPE_CHECKING:
     from .results import Results
@@ -15,7 +16,8 @@ def build_network(results: Results, trial: Trial) -> tuple[Any, tuple[int, ...]]
     """The network of a trial with fresh weights, and the shape of one example.
 
     Raises:
-        UsageError: when the sweep searches no architecture, its shape is not known, or a library is missing.
+        UsageError: when the sweep searches no architecture, its shape is not known, a library or the user's file is
+            missing, or its code fails.
     """
     name = results.record.name
     networks = results.sweep.networks(results.record.directory)
@@ -25,7 +27,12 @@ def build_network(results: Results, trial: Trial) -> tuple[Any, tuple[int, ...]]
         raise UsageError(
             f"sweep {name!r} does not say what goes into its networks: add input: [3, 32, 32] beside space"
         )
-    return networks.build(trial.config), networks.input_shape
+    try:
+        return networks.build(trial.config), networks.input_shape
+    except AssayError:
+        raise
+    except Exception as error:  # a class of the user, or of NNI's hub, may raise anything
+        raise UsageError(f"the network of trial {trial.number} cannot be built: {short_reason(error)}") from error
 
 
 def network_drawing(results: Results, number: int) -> str:
@@ -35,10 +42,13 @@ def network_drawing(results: Results, number: int) -> str:
         UsageError: see :func:`build_network`; also for a network that cannot be traced.
         NotFoundError: for a trial that does not exist.
     """
+    import torch
+
     from ..spaces.networks.drawing import network_svg
 
     trial = results.ledger.trial(results.record, number)
-    model, shape = build_network(results, trial)
+    with torch.random.fork_rng(devices=[]):  # to look at a network changes nothing for whoever looks
+        model, shape = build_network(results, trial)
     return network_svg(model, shape, f"{results.record.name}, trial {number}")
 
 

@@ -10,20 +10,49 @@ from ..spaces.architectures import PREFIX
 
 NETWORK = "architecture"
 """What the line is called among the parameters."""
+_CELL = 72
+"""Characters of a network in a table: with its numbers a row then fits into 110 columns."""
+_LEFT_OUT = "…"
 
 
-def network_text(sweep: Sweep, config: Mapping[str, Any]) -> str:
-    """The network of a config in one line; empty where none is searched.
+class NetworkWords:
+    """What the networks of a sweep are called; made once for many of them. Needs no library beyond Assay's own.
 
-    Networks of a model space are told by their choices, so that no library is needed to read results.
+    Networks of stages are told layer by layer, those of a model space by their choices.
     """
-    section = sweep.architecture
-    if section is None or not any(name.startswith(PREFIX) for name in config):  # as in a supernet
-        return ""
-    if section.space is None:
-        return section.networks().describe(config)
-    choices = [(name.removeprefix(PREFIX), value) for name, value in config.items() if name.startswith(PREFIX)]
-    return " ".join(f"{name}={value}" for name, value in choices)
+
+    def __init__(self, sweep: Sweep) -> None:
+        section = sweep.architecture
+        self._staged = section.networks() if section is not None and section.space is None else None
+        self._default = chosen(sweep.parameters.default()) if section is not None else {}
+
+    def text(self, config: Mapping[str, Any]) -> str:
+        """The whole network in one line; empty where none is searched, and for a supernet."""
+        choices = chosen(config)
+        if not choices:
+            return ""
+        return self._staged.describe(config) if self._staged is not None else _joined(choices)
+
+    def brief(self, config: Mapping[str, Any]) -> str:
+        """The same, of a model space only what differs from the default config: ``2 changed: depth=3 op1=conv``."""
+        choices = chosen(config)
+        if not choices or self._staged is not None:
+            return self.text(config)
+        changed = {name: value for name, value in choices.items() if (name, value) not in self._default.items()}
+        return f"{len(changed)} changed: {_joined(changed)}" if changed else "default"
+
+    def short(self, config: Mapping[str, Any]) -> str:
+        """The same for a table: no longer than a cell."""
+        return elided(self.brief(config))
+
+    def readable(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """A config for a table: with its network as one entry, the first."""
+        return readable(config, self.short(config))
+
+
+def chosen(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What chooses the network, without the prefix that all of it has."""
+    return {name.removeprefix(PREFIX): value for name, value in config.items() if name.startswith(PREFIX)}
 
 
 def readable(config: Mapping[str, Any], network: str) -> dict[str, Any]:
@@ -31,3 +60,22 @@ def readable(config: Mapping[str, Any], network: str) -> dict[str, Any]:
     if not network:
         return dict(config)
     return {NETWORK: network} | {name: value for name, value in config.items() if not name.startswith(PREFIX)}
+
+
+def elided(text: str, width: int = _CELL) -> str:
+    """Words from the beginning and the last one, in at most so many characters."""
+    if len(text) <= width:
+        return text
+    *words, last = text.split(" ")
+    end = f" {_LEFT_OUT} {last}"
+    kept = ""
+    for word in words:
+        longer = f"{kept} {word}" if kept else word
+        if len(longer) + len(end) > width:
+            break
+        kept = longer
+    return kept + end if kept else text[: width - 1] + _LEFT_OUT
+
+
+def _joined(choices: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in choices.items())

@@ -16,6 +16,7 @@ from .ensembles.recorded import recorded_ensemble
 from .example_scores import ExampleScores
 from .finalists import rank_search, scored_search
 from .leaderboard import Leaderboard, build_leaderboard
+from .network_rows import with_networks
 from .predictions import Part, PredictionStore
 from .replication import Replication, plan_replication
 from .scorers import Array, Floats, fits, get_scorer, kind_of
@@ -311,7 +312,7 @@ class Results:
         changes = {} if rope is None else {"rope": rope}
         options = self.sweep.leaderboard.model_copy(update=changes)
         trials, full_runs = self._contenders
-        return build_leaderboard(
+        board = build_leaderboard(
             self.sweep.model_copy(update={"leaderboard": options}),
             trials,
             self.test_scores,
@@ -320,6 +321,7 @@ class Results:
             test=test,
             full_runs=full_runs,
         )
+        return with_networks(self, board)
 
     @cached_property
     def test_scores(self) -> dict[int, float]:

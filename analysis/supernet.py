@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..search import Ledger, Phase, State, Sweep, SweepRecord, Trial
-from ..search.nas.one_shot.found import KIND, Candidate, Found
-from ..spaces import Config, DamagedFileError, SpaceError
+from ..search.nas.one_shot.found import KIND, Found
+from ..search.store import as_words
+from ..spaces import Config, DamagedFileError
 from ..spaces.architectures import PREFIX
-from ..spaces.networks.measures import BEFORE_TRAINING
+from .supernet_trials import Origin, Trained, origins, trained, trial_of_each
 
 if TYPE_CHECKING:
     from .results import Results
@@ -66,79 +67,47 @@ class Agreement:
 
 
 @dataclass(frozen=True)
-class Trained:
-    """Which trials of the search are whose.
-
-    Args:
-        top, samples: numbers of the trials of the supernet's architectures, and of the random ones beside them; of the
-            default config too, where its architecture is among them.
-        random: of the configs that the search drew when these were tried.
-        refused: architectures of the supernet that the search went past.
-        waiting: those that it did not come to.
-        reasons: what may be wrong with those refused, in words.
-    """
-
-    top: tuple[int, ...] = ()
-    samples: tuple[int, ...] = ()
-    random: tuple[int, ...] = ()
-    refused: int = 0
-    waiting: int = 0
-    reasons: tuple[str, ...] = ()
-
-    @property
-    def left_out(self) -> list[str]:
-        """What was not trained, for people."""
-        lines = []
-        every = f"{len({*self.top, *self.samples}) + self.refused + self.waiting} architectures of the supernet"
-        if self.refused:
-            lines.append(f"{self.refused} of {every} were not trained: they {', or '.join(self.reasons)}")
-        if self.waiting:
-            lines.append(f"{self.waiting} of {every} were not trained: the search did not come to them")
-        return lines
-
-
-@dataclass(frozen=True)
 class SupernetReport:
     """A supernet beside the architectures trained from scratch.
 
     Args:
-        strategy: how it was trained.
-        epochs, planned: trained, and asked for.
-        collapsed: whether skip connections took over.
-        warning: what has to be known of it.
-        skips, choices: skip connections in its architecture, of so many places.
+        found: its outcome.
         agreement: of its scores with the truth, over random architectures; None with fewer than two.
         top, random: mean score in the search of the architectures it proposed, and of random ones; None without any.
         seconds: of its training.
         retrained_seconds: of the search's trials.
         trained: which trials are whose, and what was left out.
+        outcomes: for each of its architectures the trial that trained it from scratch, and the score of a full run.
     """
 
-    strategy: str
-    epochs: int
-    planned: int
-    collapsed: bool
-    warning: str
-    skips: int
-    choices: int
+    found: Found
     agreement: Agreement | None
     top: float | None
     random: float | None
     seconds: float
     retrained_seconds: float
-    trained: Trained = Trained()
+    trained: Trained
+    outcomes: tuple[tuple[int | None, float | None], ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
-        return asdict(self)
+        """Plain data: what was found, and beside each architecture what became of it."""
+        facts = asdict(self)
+        both = zip(self.found.candidates, facts.pop("outcomes"), strict=True)
+        candidates = [
+            vars(one) | {"config": dict(one.config), "trial": number, "retrained": score}
+            for one, (number, score) in both
+        ]
+        found: dict[str, Any] = facts.pop("found")
+        return found | facts | {"candidates": candidates}
 
     def lines(self) -> list[str]:
         """For people."""
-        trained = f"{self.epochs} of {self.planned} epochs" if self.epochs < self.planned else f"{self.epochs} epochs"
-        share = f", {self.skips} of {self.choices} places are skip connections" if self.choices else ""
-        lines = [f"supernet: {self.strategy}, {trained}{share}"]
-        if self.warning:
-            lines.append(f"warning: {self.warning}")
+        of = self.found
+        trained = f"{of.epochs} of {of.planned} epochs" if of.epochs < of.planned else f"{of.epochs} epochs"
+        share = f", {of.skips} of {of.choices} places are skip connections" if of.choices else ""
+        lines = [f"supernet: {of.strategy}, {trained}{share}"]
+        if of.warning:
+            lines.append(f"warning: {of.warning}")
         lines += self.trained.left_out
         if self.top is not None and self.random is not None:
             lines.append(
@@ -183,57 +152,18 @@ def report_of(found: Found, supernet: Sequence[Trial], search: Sequence[Trial], 
     }
     means = {origin: float(np.mean([value for _, value in both])) if both else None for origin, both in pairs.items()}
     return SupernetReport(
-        strategy=found.strategy,
-        epochs=found.epochs,
-        planned=found.planned,
-        collapsed=found.collapsed,
-        warning=found.warning,
-        skips=found.skips,
-        choices=found.choices,
+        found,
         agreement=agreement([(score, objective.sign * value) for score, value in pairs["sample"]]),
         top=means["top"],
         random=means["sample"],
         seconds=sum(trial.seconds for trial in supernet),
         retrained_seconds=sum(trial.seconds for trial in search),
         trained=trained(found.candidates, search, sweep),
+        outcomes=tuple(
+            (number, scratch.get(one.config))
+            for one, number in zip(found.candidates, trial_of_each(found.candidates, search, sweep), strict=True)
+        ),
     )
-
-
-def trained(candidates: Sequence[Candidate], search: Sequence[Trial], sweep: Sweep) -> Trained:
-    """Which trials of a search are whose; its searcher goes through the candidates in their order, then draws."""
-    given, numbers = set(sweep.given), {trial.config: trial.number for trial in reversed(search)}
-    configs = [_completed(one.config, sweep) for one in candidates]
-    random = tuple(one.number for one in search if one.config not in given and one.config not in configs)
-    come_to = max((place for place, one in enumerate(configs) if one in numbers and one not in given), default=-1)
-    untried = [place for place, one in enumerate(configs) if one not in numbers]
-    refused = [place for place in untried if random or place < come_to or configs[place] is None]
-
-    def of(origin: str) -> tuple[int, ...]:
-        both = zip(candidates, configs, strict=True)
-        return tuple(numbers[config] for one, config in both if config in numbers and one.origin == origin)
-
-    reasons = tuple(_reasons(sweep))
-    return Trained(of("top"), of("sample"), random, len(refused), len(untried) - len(refused), reasons)
-
-
-def _completed(architecture: Config, sweep: Sweep) -> Config | None:
-    """What the search tries for an architecture; None where constraints forbid it."""
-    try:
-        return sweep.parameters.complete(architecture)
-    except SpaceError:
-        return None
-
-
-def _reasons(sweep: Sweep) -> Iterator[str]:
-    """For which a search goes past an architecture."""
-    if sweep.parameters.constraints:
-        yield "break constraints"
-    limits = [limit.metric for limit in sweep.objective.limits if limit.metric in BEFORE_TRAINING]
-    if limits:
-        yield f"break limits on {', '.join(dict.fromkeys(limits))}"
-    if sweep.architecture is not None and sweep.architecture.prefilter is not None:
-        yield "are below the prefilter"
-    yield "are the same network as one that was tried"
 
 
 def supernet_lines(results: Results) -> list[str]:
@@ -242,7 +172,19 @@ def supernet_lines(results: Results) -> list[str]:
         report = supernet_report(results)
     except DamagedFileError as error:
         return [f"supernet: left out: {error}"]
-    return report.lines() if report else []
+    if report is None:
+        return []
+    words, supernet = as_words(results.record.name, results.ledger.place), results.phase(Phase.SUPERNET)[-1]
+    return [*report.lines(), f"its architectures: assay show {words} {supernet.number}"]
+
+
+def origins_of(results: Results) -> dict[int, Origin]:
+    """By the number of a trial, what a supernet has to do with it; nothing where its file cannot be read."""
+    try:
+        found = read_found(results.ledger, results.record)
+    except DamagedFileError:  # `supernet_lines` tells it
+        return {}
+    return origins(found.candidates, results.phase(Phase.SEARCH), results.sweep) if found is not None else {}
 
 
 def agreement(pairs: Sequence[tuple[float, float]]) -> Agreement | None:

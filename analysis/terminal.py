@@ -15,9 +15,10 @@ from ..search import Phase, State, Sweep, Trial
 from ..spaces import Condition, Expression, Space
 from . import text
 from .board import Leaderboard, Row
-from .network_text import network_text, readable
+from .network_text import NETWORK, NetworkWords
 from .results import Results
-from .supernet import supernet_lines
+from .supernet import SupernetReport, supernet_lines
+from .supernet_trials import origin_of_each
 
 _MOST_COLUMNS = 8
 
@@ -77,6 +78,7 @@ _COLUMNS = (
     _Column("p", text.p_value),
     _Column("tied", _in_set),
     _Column("front", lambda row: "yes" if row.on_front else ""),
+    _Column("supernet", lambda row: str(row.supernet or "")),
     _Column("P(best)", lambda row: text.chance(row.p_best), always=False),
     _Column("P(best > it)", lambda row: text.chance(row.p_superior), always=False),
     _Column("shrunk", lambda row: text.number(row.shrunk), always=False),
@@ -157,15 +159,28 @@ def best_value(results: Results) -> float | None:
 def trials_table(trials: Iterable[Trial], sweep: Sweep, test_scores: Mapping[int, float] | None = None) -> Table:
     """One line per trial; the value of a test trial is that on the sealed test part, given by the model's trial."""
     metric = sweep.objective.metric
-    tested = test_scores or {}
+    tested, words = test_scores or {}, NetworkWords(sweep)
     table = plain_table("trial", "phase", "state", metric, "steps", "time", "config")
     for trial in trials:
         test = trial.phase is Phase.TEST
         value = text.number(tested.get(trial.parent or 0) if test else trial.value(metric))
-        config = readable(trial.config, network_text(sweep, trial.config))
+        config = words.readable(trial.config)
         outcome = trial.reason or text.config_line(config, [*config])
         time = text.seconds(trial.seconds)
         add_row(table, str(trial.number), trial.phase, trial.state, value, str(trial.last_step), time, outcome)
+    return table
+
+
+def supernet_table(report: SupernetReport, sweep: Sweep) -> Table:
+    """The architectures that a supernet found: its score of each beside that of the trial that trained it."""
+    candidates = report.found.candidates
+    words, known = NetworkWords(sweep), any(one.probability is not None for one in candidates)
+    likely = ["probability"] * known
+    table = plain_table("origin", "its score", *likely, "trial", f"{sweep.objective.metric} there", NETWORK)
+    for one, origin, (trial, score) in zip(candidates, origin_of_each(candidates), report.outcomes, strict=True):
+        likely = [text.number(one.probability)] * known
+        cells = (str(origin), text.number(one.score), *likely, "–" if trial is None else str(trial), text.number(score))
+        add_row(table, *cells, words.short(one.config))
     return table
 
 

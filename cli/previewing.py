@@ -26,7 +26,7 @@ def print_preview(sweep: Sweep, preview: Preview) -> None:
 
 def _lines(sweep: Sweep, preview: Preview) -> Iterator[tuple[str, str]]:
     from ..analysis import text
-    from ..analysis.network_text import network_text, readable
+    from ..analysis.network_text import NetworkWords, elided, readable
 
     for constraint in sweep.parameters.constraints:
         yield "constraint", constraint.text
@@ -34,7 +34,7 @@ def _lines(sweep: Sweep, preview: Preview) -> Iterator[tuple[str, str]]:
         yield "feasible", f"{preview.space.feasible:.1%} of random configs"
     yield "configs", _size(preview.space)
     default = sweep.parameters.default()
-    told = readable(default, network_text(sweep, default))
+    told = readable(default, elided(NetworkWords(sweep).text(default)))
     yield "default", f"{text.config_line(told, [*told])} (trial 0)"
     yield "searcher", preview.searcher + (f" ({preview.strategy})" if preview.strategy else "")
     if preview.supernet is not None:

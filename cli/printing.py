@@ -106,8 +106,12 @@ def trial_dict(trial: Trial) -> dict[str, Any]:
 
 
 def show_trial(trial: Trial, results: Results, as_json: bool) -> None:
+    from ..analysis.network_trial import NetworkFacts
+    from ..analysis.terminal import supernet_table
+
+    network = NetworkFacts.of(results, trial)
     if as_json:
-        print_json(trial_dict(trial) | {"detail": trial.detail})
+        print_json(trial_dict(trial) | {"detail": trial.detail} | network.to_dict())
         return
     from ..analysis import text
     from ..analysis.yaml_writer import dump_yaml
@@ -118,9 +122,14 @@ def show_trial(trial: Trial, results: Results, as_json: bool) -> None:
     facts = {"seed": trial.seed, "split": trial.split, "attempts": trial.attempts, of: trial.parent}
     print(f"trial {trial.number} of {results.record.name}: {trial.phase}, {trial.state}, {text.seconds(trial.seconds)}")
     print("  ".join(f"{label} {value}" for label, value in facts.items() if value is not None))
+    print("".join(f"{line}\n" for line in network.lines), end="")
     print(f"\n{dump_yaml(trial.config.nested())}")
     for line in trial.reports:
         print(f"step {line.step}: {metrics_line(line.metrics)}")
+    if network.report is not None:
+        print()
+        print_table(supernet_table(network.report, results.sweep))
+        print("\n".join(network.report.lines()))
     printed = trial_folder(results.ledger.store, results.record.name, trial.number) / OUTPUT
     if printed.exists():
         print(f"\nprinted: {near(printed)}")

@@ -24,10 +24,10 @@ from ..search import (
     Trial,
 )
 from ..search.journal import Event as JournalEvent
-from ..search.store import trial_folder
-from ..trainables import OTHER_DATA, Cause, Event, Failed, Finished, Reported, TrialSpec
+from ..trainables import OTHER_DATA, Cause, Event, Failed, Finished, Reported
+from .briefing import Briefing
 from .executor import Executor
-from .files import parents_weights, write_architectures, write_predictions, write_weights
+from .files import TrialFiles
 from .open_trial import OpenTrial
 from .patience import Patience
 from .plan import INTERRUPTED, NO_CHECKPOINT, Plan, Request
@@ -82,6 +82,8 @@ class Controller:
         self._objective = record.sweep.objective
         self._fidelity = record.sweep.granted
         self._retention = Retention(record, ledger.store, checkpoints, deletes=not lazy)
+        self._files = TrialFiles(ledger, record)
+        self._briefing = Briefing(ledger, record, self._files, self._retention)
         trials = ledger.trials(record)
         self._next_number = 1 + max((trial.number for trial in trials), default=-1)
         last = max((_last_order(trial) for trial in trials), default=-1)
@@ -237,11 +239,11 @@ class Controller:
             config=request.config,
             seed=request.seed,
             split=request.split,
-            parent=request.parent,
+            parent=self._files.parent(request),
             asked=request.asked if request.asked is not None else order,
             started=order,
         )
-        self._complete(trial)
+        self._briefing.complete(trial)
         self._journal.add(trial.record(State.PENDING))
         self._next_number += 1
         self._open[trial.number] = trial
@@ -255,46 +257,13 @@ class Controller:
         self._plan.on_run(trial.number)
         self._journal.event(JournalEvent(self.tick(), EventKind.RUN, trial.number))
         self._journal.update(trial.record(State.RUNNING))
-        spec, until = self._spec(trial), self._until(trial)
+        spec, until = self._briefing.spec(trial, self._data_id), self._until(trial)
         self._acts.append(lambda: self._executor.start(spec, until))
 
     def _reopened(self, trial: Trial) -> OpenTrial:
         opened = OpenTrial.of(trial)
-        self._complete(opened)
+        self._briefing.complete(opened)
         return opened
-
-    def _complete(self, trial: OpenTrial) -> None:
-        """What follows from the trials before it."""
-        if self._fidelity is not None and trial.phase is not Phase.SUPERNET:
-            trial.length = self._fidelity.max
-        if trial.parent is None or trial.phase is Phase.SEARCH:
-            return
-        parent = self._ledger.trial(self._record, trial.parent)
-        if trial.phase is Phase.TEST and not trial.restore:
-            trial.restore = tuple(reversed(parent.checkpoints))
-        if trial.length is None:
-            trial.length = self._length_of_origin(parent)
-
-    def _length_of_origin(self, origin: Trial) -> int | None:
-        """A repetition of a run that had to be ended goes as far as that one did; others end by themselves."""
-        while origin.phase is not Phase.SEARCH and origin.parent is not None:
-            origin = self._ledger.trial(self._record, origin.parent)
-        return origin.last_step if origin.state is State.STOPPED else None
-
-    def _spec(self, trial: OpenTrial) -> TrialSpec:
-        folder = str(trial_folder(self._ledger.store, self._record.name, trial.number))
-        checkpoints = self._retention.root(trial.number)
-        model: Trial | OpenTrial = trial
-        if trial.phase is Phase.TEST and trial.parent is not None:  # which may have to train its model again
-            model = self._ledger.trial(self._record, trial.parent)
-        return trial.spec(
-            self._sweep,
-            directory=self._record.directory,
-            data_id=self._data_id,
-            checkpoints=checkpoints,
-            folder=folder,
-            inherit=parents_weights(self._ledger.store, self._record.name, model),
-        )
 
     def _until(self, trial: OpenTrial) -> int | None:
         """The report at which the trial has to wait for a decision."""
@@ -309,6 +278,8 @@ class Controller:
         trial = self._running[event.number]
         trial.heard = self._clock()
         trial.seconds += event.seconds
+        if not isinstance(event, Failed) and trial.disown(event.inherited):
+            self._journal.update(trial.record(State.RUNNING))
         if isinstance(event, Reported):
             self._on_reported(trial, event)
         elif isinstance(event, Finished):
@@ -357,15 +328,7 @@ class Controller:
         if refusal:
             self._on_failed(trial, Failed(trial.number, Cause.METRIC, refusal))
             return
-        files = [
-            file
-            for part, predictions in event.predictions.items()
-            for file in write_predictions(self._ledger.store, self._record.name, trial.number, part, predictions)
-        ]
-        if event.weights is not None:
-            files.append(write_weights(self._ledger.store, self._record.name, trial.number, event.weights))
-        if event.architectures:
-            files.append(write_architectures(self._ledger.store, self._record.name, trial.number, event.architectures))
+        files = self._files.keep(event)
         self._data_id = self._data_id or event.data_id
         trial.learn(event)
         state = trial.ending if trial.stop_sent and trial.ending else State.COMPLETE

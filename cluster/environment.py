@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..search.section_cluster import ClusterSection
 from ..spaces import Problem, SweepError
 from ..trainables import Event, Failed, Reported
 from .requirements import requirements, requirements_file, unmet
+
+if TYPE_CHECKING:
+    from ..search.section_cluster import ClusterSection
 
 HANDED = "ASSAY_SECRETS"
 """Variable of a job with the secrets of who submitted it. Encoded, so that Ray takes no ``$`` in one for a variable,
@@ -66,10 +68,12 @@ class Surroundings:
     Args:
         folder: to start in; where Ray starts it when None.
         secrets: environment variables whose values are to be kept out of everything that is written.
+        networks: the space of networks that trials build from, in plain data; loaded with the training function.
     """
 
     folder: str | None = None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    networks: Mapping[str, Any] | None = None
 
     def enter(self) -> None:
         """Change this process.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from ..search import Decision, Event, EventKind, Ledger, Phase, State, Sweep, SweepRecord, Trial
 from ..spaces import Problem, SweepError
@@ -12,8 +13,10 @@ from .supernets import found_architectures
 
 _MAY_CHANGE = {
     "description", "parameters", "searcher", "scheduler", "fidelity", "budget", "resources", "cluster",
-    "checkpoints", "leaderboard", "objectives", "tracking", "export",
+    "checkpoints", "leaderboard", "objectives", "tracking", "export", "architecture",
 }  # fmt: skip
+_OF_THE_SEARCH = {"zero_cost", "prefilter"}
+"""What of an architecture leaves its networks as they are."""
 _FIXED_LENGTH = ("hyperband", "bohb")
 _POPULATIONS = ("pbt", "pb2")
 
@@ -91,6 +94,7 @@ def next_order(ledger: Ledger, record: SweepRecord) -> int:
 def _check(old: Sweep, new: Sweep) -> None:
     before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
     fixed = [key for key in before if key not in _MAY_CHANGE and before[key] != after[key]]
+    fixed += _other_networks(before["architecture"], after["architecture"])
     if [(o.metric, o.goal, o.scorer) for o in old.objectives] != [(o.metric, o.goal, o.scorer) for o in new.objectives]:
         fixed.append("objective")
     if "one_shot" in (old.searcher.type, new.searcher.type) and old.searcher != new.searcher:
@@ -120,6 +124,17 @@ def _check(old: Sweep, new: Sweep) -> None:
         raise SweepError(
             f"{new.scheduler.type} lays out all its runs from fidelity.max: it cannot grow; extend with scheduler asha"
         )
+
+
+def _other_networks(old: dict[str, Any] | None, new: dict[str, Any] | None) -> list[str]:
+    """Sections of an architecture that cannot change; all of it where one has none.
+
+    The input of a model space may be added: it is what networks are measured with, which had nothing before.
+    """
+    if old is None or new is None:
+        return [] if old is new else ["architecture"]
+    added = {"input"} if old["space"] is not None and old["input"] is None else set()
+    return [f"architecture.{key}" for key in old if old[key] != new[key] and key not in _OF_THE_SEARCH | added]
 
 
 def _check_scheduler(old: Sweep, new: Sweep) -> None:

@@ -7,11 +7,14 @@ from pathlib import Path
 
 from ..analysis.prediction_files import Examples, compact, values_content
 from ..analysis.predictions import EXAMPLES
-from ..search import Artifact, Phase, Trial
+from ..search import Artifact, Ledger, Phase, SweepRecord, Trial
 from ..search.nas.one_shot.found import KIND
-from ..trainables import Predictions
+from ..trainables import Finished, Predictions
 from ..trainables.weights import Weights
 from .open_trial import OpenTrial
+from .plan import Request
+
+_WEIGHTS = "weights"
 
 
 def write_predictions(
@@ -55,7 +58,41 @@ def write_weights(store: Path, name: str, number: int, weights: Weights) -> Arti
     staging = path.with_suffix(".tmp")
     staging.write_bytes(weights.content)
     staging.replace(path)
-    return Artifact(number, "weights", str(relative), hashlib.sha256(weights.content).hexdigest(), len(weights.content))
+    return Artifact(number, _WEIGHTS, str(relative), hashlib.sha256(weights.content).hexdigest(), len(weights.content))
+
+
+class TrialFiles:
+    """What the trials of a running sweep leave beside the ledger, and what their children start from."""
+
+    def __init__(self, ledger: Ledger, record: SweepRecord) -> None:
+        self._store, self._name = ledger.store, record.name
+        self._with_weights = {file.trial for file in ledger.artifacts(record, _WEIGHTS)}
+
+    def keep(self, end: Finished) -> list[Artifact]:
+        """Write what a trial left; the files are to be recorded together with its end."""
+        store, name, number = self._store, self._name, end.number
+        files = [
+            file
+            for part, predictions in end.predictions.items()
+            for file in write_predictions(store, name, number, part, predictions)
+        ]
+        if end.weights is not None:
+            files.append(write_weights(store, name, number, end.weights))
+            self._with_weights.add(number)
+        if end.architectures:
+            files.append(write_architectures(store, name, number, end.architectures))
+        return files
+
+    def parent(self, request: Request) -> int | None:
+        """The parent to be recorded: in the search only one that has weights to give."""
+        if request.phase is not Phase.SEARCH or request.parent is None:
+            return request.parent
+        there = (self._store / _weights_file(self._name, request.parent)).is_file()
+        return request.parent if request.parent in self._with_weights and there else None
+
+    def inherit(self, trial: Trial | OpenTrial) -> str | None:
+        """See :func:`parents_weights`."""
+        return parents_weights(self._store, self._name, trial)
 
 
 def parents_weights(store: Path, name: str, trial: Trial | OpenTrial) -> str | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ..spaces import SweepError
 from ..trainables import Event, Reported, Session, Trainable, TrainableRef, TrialSpec
 from .environment import Environment
-from .supernets import runs
+from .training import load, runs
 
 
 class InlineExecutor:
@@ -19,14 +20,22 @@ class InlineExecutor:
         trainable: what to run.
         capacity: trials that take turns, report by report.
         environment: of trials; this process has it only while the training function is at work.
+        networks: the space of networks that trials build from, in plain data.
     """
 
-    def __init__(self, trainable: TrainableRef, capacity: int = 1, environment: Environment | None = None) -> None:
+    def __init__(
+        self,
+        trainable: TrainableRef,
+        capacity: int = 1,
+        environment: Environment | None = None,
+        networks: Mapping[str, Any] | None = None,
+    ) -> None:
         if capacity < 1:
             raise SweepError(f"workers must be 1 or more, got {capacity}")
         self._ref = trainable
         self._capacity = capacity
         self._environment = environment or Environment()
+        self._networks = networks
         self._trainable: Trainable | None = None
         self._sessions: dict[int, Session] = {}
         self._actions: deque[tuple[int, Callable[[], Event]]] = deque()
@@ -40,7 +49,7 @@ class InlineExecutor:
 
     def _load(self) -> Trainable:
         with self._environment.entered():
-            return self._ref.load()
+            return load(self._ref, self._networks)
 
     def start(self, spec: TrialSpec, until: int | None) -> None:
         if self._trainable is None:

@@ -24,6 +24,7 @@ from .environment import Environment, Site
 from .executor import Executor
 from .extend import extend_sweep, reopen
 from .inline_executor import InlineExecutor
+from .open_trial import described_networks
 from .phases import PhaseRunner
 from .progress import Observer, Silent
 from .ray_executor import RayExecutor
@@ -67,8 +68,9 @@ class Where:
         self.refuse(sweep, trainable.directory)
         address, tuned = self.address or sweep.cluster.address, sweep.engine == "tune"
         environment = Environment.of(sweep.cluster, trainable.directory, self.site(sweep))
+        networks = described_networks(sweep, trainable.directory)
         if self.inline:
-            return InlineExecutor(trainable, self.workers or 1, environment)
+            return InlineExecutor(trainable, self.workers or 1, environment, networks)
         runs = max(sweep.budget.trials or math.inf, sweep.most_replicates)
         storage = sweep.cluster.storage or str(self.place.files)
         return RayExecutor(
@@ -82,6 +84,8 @@ class Where:
             patience=sweep.cluster.timeouts.stop,
             whole=tuned and sweep.scheduler.needs_checkpoints,  # trials that wait are no trials at the same time
             environment=environment,
+            networks=networks,
+            meanwhile=sweep.searcher.prepare,
         )
 
     def refuse(self, sweep: Sweep, directory: str | Path) -> None:

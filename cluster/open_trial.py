@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..search import Phase, Report, Saved, Segment, State, Sweep, Trial
 from ..search.trial import latest_metrics
 from ..spaces import Config
 from ..trainables import Finished, TrialSpec
 from .supernets import supernet_spec
+
+
+def described_networks(sweep: Sweep, directory: str) -> dict[str, Any] | None:
+    """The sweep's space of networks in plain data, for ``spaces.architectures.architecture_of``; None without one.
+
+    Args:
+        directory: the sweep file's folder, from which the file of a model space is seen.
+    """
+    networks = sweep.network_description
+    return networks and networks | ({"directory": directory} if "space" in networks else {})
 
 
 @dataclass(eq=False)
@@ -121,7 +132,7 @@ class OpenTrial:
             checkpoints, folder: of this trial; the first counts when the sweep keeps any.
             inherit: weights from which its network starts.
         """
-        every, networks = sweep.checkpoints.every, sweep.network_description
+        every = sweep.checkpoints.every
         spec = TrialSpec(
             number=self.number,
             config=self.config.nested(),
@@ -142,7 +153,7 @@ class OpenTrial:
             save_every=every or 1,
             folder=folder,
             stop_timeout=sweep.cluster.timeouts.stop,
-            architecture=networks and networks | ({"directory": directory} if "space" in networks else {}),
+            architecture=described_networks(sweep, directory),
             measure=sweep.measured,
             latency=sweep.latency or None,
             inherit=inherit,
@@ -164,6 +175,13 @@ class OpenTrial:
         """Take in what its end tells of the data."""
         self.resplit, self.testable, self.data_id = end.resplit, end.testable, end.data_id
         self.train_rows, self.validation_rows = end.train_rows, end.validation_rows
+
+    def disown(self, inherited: bool) -> bool:
+        """Whether it turns out now that its network took nothing from its parent, which is then none."""
+        if inherited or self.parent is None or self.phase is not Phase.SEARCH:
+            return False
+        self.parent = None
+        return True
 
     def note(self, report: Report) -> None:
         """Take in a report that is new."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,6 +60,8 @@ class RayExecutor:
         patience: seconds that a worker may take to end a trial; None: as long as it likes.
         whole: whether fewer workers than the cluster has room for will not do.
         environment: of trials.
+        networks: the space of networks that they build from, in plain data.
+        meanwhile: what else is to be prepared in this process; called once, while the first workers start.
 
     Raises:
         SweepError: for less than one worker.
@@ -78,6 +80,8 @@ class RayExecutor:
         patience: float | None = 60.0,
         whole: bool = False,
         environment: Environment | None = None,
+        networks: dict[str, Any] | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
         if workers is not None and workers < 1:
             raise SweepError(f"workers must be 1 or more, got {workers}")
@@ -87,9 +91,13 @@ class RayExecutor:
         self._whole = whole and workers is not None
         around, cpus = environment or Environment(), self._local_cpus(workers or 1)
         self._connection = RayConnection(address, cpus, trainable.directory, store, around)
-        self._surroundings = around.surroundings(private=is_private(address))
+        self._surroundings = replace(
+            around.surroundings(private=is_private(address)), networks=self._seen_networks(networks)
+        )
+        self._meanwhile = meanwhile
         self._install_seconds = _INSTALL_SECONDS if around.packages else 0.0
-        self._shared = None if is_private(address) else shared
+        self._private = is_private(address)
+        self._shared = None if self._private else shared
         self._patience = patience
         self._probe: Path | None = None
         self._joining: dict[Any, WorkerGroup] = {}  # future of its load -> worker
@@ -124,6 +132,8 @@ class RayExecutor:
         """Hire as many workers as fit, and wait for them."""
         for _ in range(self._places()):
             self._hire()
+        self._meanwhile()
+        self._meanwhile = lambda: None
         self._last_seen = time.monotonic()
         while not self._pool:
             self._join(1, self._placement_seconds)
@@ -301,11 +311,18 @@ class RayExecutor:
         self._joining[worker.load(str(self._probe) if self._probe else None)] = worker
 
     def _seen_from_there(self, spec: TrialSpec) -> TrialSpec:
-        """With the file of a model space seen from where workers start."""
-        networks = spec.architecture
-        if networks is None or "directory" not in networks:
+        """With the file of a model space seen from where workers start, and what they may not see sent along."""
+        spec = replace(spec, architecture=self._seen_networks(spec.architecture))
+        if self._private or not isinstance(spec.inherit, str):
             return spec
-        return replace(spec, architecture=networks | {"directory": self._connection.directory})
+        try:
+            return replace(spec, inherit=Path(spec.inherit).read_bytes())
+        except OSError:
+            return spec  # the trial says that they cannot be read, or goes on from its checkpoint
+
+    def _seen_networks(self, networks: dict[str, Any] | None) -> dict[str, Any] | None:
+        there = {"directory": self._connection.directory}
+        return networks | there if networks is not None and "directory" in networks else networks
 
     def _own_trainable(self) -> TrainableRef:
         return replace(self._ref, directory=self._connection.directory)

@@ -174,7 +174,7 @@ class SearchPlan:
         if proposal.config is None:
             self._exhausted = True
             return None
-        # One that still trains has no weights yet, and whether it has when this one starts is left to chance.
+        # Of one that still trains it is left to chance whether it has weights to give when this one starts.
         parent = proposal.parent if self._inherits and proposal.parent in self._over else None
         return self._request(proposal.config, proposal.asked, parent)
 

@@ -6,20 +6,18 @@ import importlib.util
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ..analysis.supernet import read_found
 from ..search import Ledger, Phase, State, Sweep, SweepRecord
 from ..search.nas.one_shot.found import SCORE
 from ..search.nas.one_shot.options import OneShotOptions
-from ..spaces import Config, NoResultError, Problem, TrainableError, flatten
-from ..spaces.architectures import PREFIX, architecture_of
-from ..spaces.loading import Named
-from ..trainables import Trainable, TrainableRef, TrialHandle, TrialSpec
+from ..spaces import Config, NoResultError, Problem, TrainableError
+from ..spaces.architectures import PREFIX
+from ..trainables import TrainableRef, TrialSpec
+from .training import DATA
 
 _NNI = {"nni": "NNI", "pytorch_lightning": "pytorch-lightning"}
 _POLICY = {"tianshou": "tianshou", "gymnasium": "gymnasium"}
-_DATA = "searcher: {type: one_shot, data: train.py:data}"
 
 
 def one_shot(sweep: Sweep) -> OneShotOptions | None:
@@ -61,13 +59,13 @@ def missing_data(sweep: Sweep, directory: str | Path) -> list[Problem]:
         return []
     file, colon, _ = (sweep.trainable or "").rpartition(":")
     if options.data is None and not colon:
-        return [Problem(("searcher", "data"), f"the supernet needs data: write {_DATA}")]
+        return [Problem(("searcher", "data"), f"the supernet needs data: write {DATA}")]
     if options.data is None and not Path(directory, file).is_file():
         return []  # a module, or a file whose lack is told of the training function
     try:
         TrainableRef(options.data or f"{file}:data", str(directory)).check()
     except TrainableError as error:
-        cure = "" if options.data else f"; the supernet needs data: write it, or {_DATA}"
+        cure = "" if options.data else f"; the supernet needs data: write it, or {DATA}"
         return [Problem(("searcher", "data"), str(error).removeprefix("trainable: ") + cure)]
     return []
 
@@ -83,51 +81,11 @@ def supernet_spec(spec: TrialSpec, sweep: Sweep) -> TrialSpec:
     options = one_shot(sweep)
     if options is None:
         raise TypeError(f"a supernet of searcher {sweep.searcher.type}")
-    return replace(spec, metric=SCORE, others=(), measure=(), max_steps=None, supernet=options.plan())
-
-
-def runs(spec: TrialSpec, trainable: Trainable, origin: TrainableRef) -> Trainable:
-    """The function of a trial: the user's, or for a supernet our own.
-
-    Args:
-        origin: where the user's function is; its data function is seen from there.
-    """
-    return trainable if spec.supernet is None else SupernetTraining(spec, origin)
-
-
-class SupernetTraining:
-    """Trains a supernet as a training function does; the user's function gives the data.
-
-    Raises:
-        SpaceError, TrainableError, UsageError: when called, for what is wrong with the data or the space.
-    """
-
-    def __init__(self, spec: TrialSpec, origin: TrainableRef) -> None:
-        self._spec = spec
-        self._origin = origin
-
-    def __call__(self, config: dict[str, Any], trial: TrialHandle) -> None:
-        from ..spaces.from_nni.fixes import nni, with_tianshou
-
-        options, description = self._spec.supernet or {}, self._spec.architecture or {}
-        with_tianshou() if options["strategy"] == "enas" else nni()
-        from ..search.nas.one_shot.data import Data
-        from ..search.nas.one_shot.searchable import Searchable
-        from ..search.nas.one_shot.training import train_supernet
-
-        architecture = architecture_of(description)
-        searchable = Searchable.of(architecture, flatten(config))
-        data = Data.of(self._data_function(options["data"])(config, trial))
-        trial.architectures = train_supernet(options, architecture, searchable, data, trial).text()
-
-    def _data_function(self, name: str | None) -> Any:
-        file, colon, _ = self._origin.name.rpartition(":")
-        if name is None and not colon:
-            raise TrainableError(f"the supernet needs data, and {self._origin.name} is in no file: write {_DATA}")
-        function = Named(name or f"{file}:data", self._origin.directory, "data", TrainableError).find()
-        if not callable(function):
-            raise TrainableError(f"data: {name} is {type(function).__name__}, not a function")
-        return function
+    constraints = [
+        one.text for one in sweep.parameters.constraints if all(name.startswith(PREFIX) for name in one.parents)
+    ]
+    plan = options.plan(sweep.objective.limits, constraints)
+    return replace(spec, metric=SCORE, others=(), measure=(), max_steps=None, supernet=plan)
 
 
 def found_architectures(ledger: Ledger, record: SweepRecord) -> Iterator[Config]:

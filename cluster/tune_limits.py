@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ..search import Sweep, SweepRecord
 from ..spaces import Problem, SweepError
+from .environment import is_private
 
 
 def refuse_what_tune_cannot(sweep: Sweep, *, inline: bool, address: str | None) -> None:
@@ -14,7 +15,7 @@ def refuse_what_tune_cannot(sweep: Sweep, *, inline: bool, address: str | None) 
     Raises:
         SweepError: one line for each thing that it cannot do.
     """
-    problems = [*_of_place(inline, address), *_of_sweep(sweep)]
+    problems = [*_of_place(inline, address, sweep.searcher.inherits), *_of_sweep(sweep)]
     if problems:
         raise SweepError(problems)
 
@@ -42,11 +43,13 @@ def refuse_other_fidelity(old: Sweep, new: Sweep) -> None:
         raise SweepError([Problem(("fidelity",), text)])
 
 
-def _of_place(inline: bool, address: str | None) -> Iterator[Problem]:
+def _of_place(inline: bool, address: str | None, inherits: bool) -> Iterator[Problem]:
     if inline:
         yield _problem("Ray Tune runs no trials in this process: leave --inline out")
     if address is not None and address.startswith("ray://"):
         yield _problem(f"Ray Tune cannot be watched through {address}: write host:port", "cluster", "address")
+    if inherits and not (inline or is_private(address)):
+        yield _problem("Ray Tune sends no weights to the nodes of a running cluster: remove it", "searcher", "inherit")
 
 
 def _of_sweep(sweep: Sweep) -> Iterator[Problem]:

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from ..search import Artifact, Decision, EventKind, Ledger, Phase, Report, Saved, State, SweepRecord, Trial
 from ..search.journal import Event as JournalEvent
-from ..search.store import trial_folder
 from ..spaces import Config
 from ..trainables import OTHER_DATA, Failed, Finished, Reported, TrialSpec
+from .briefing import Briefing
 from .extend import next_order
-from .files import parents_weights, write_predictions, write_weights
+from .files import TrialFiles
 from .open_trial import OpenTrial
 from .plan import Request
 from .progress import Observer
@@ -58,6 +58,8 @@ class TuneRecord:
         self._fidelity = record.sweep.granted
         self._journal = ledger.journal(record)
         self._retention = Retention(record, ledger.store, checkpoints)
+        self._files = TrialFiles(ledger, record)
+        self._briefing = Briefing(ledger, record, self._files, self._retention)
         everything = ledger.trials(record)
         trials = [trial for trial in everything if trial.phase is Phase.SEARCH]
         self._next_number = 1 + max((trial.number for trial in everything), default=-1)
@@ -118,7 +120,7 @@ class TuneRecord:
             config=request.config,
             seed=request.seed,
             split=request.split,
-            parent=request.parent,
+            parent=self._files.parent(request),
             asked=request.asked if request.asked is not None else order,
             started=order,
             length=self._fidelity.max if self._fidelity else None,
@@ -134,16 +136,7 @@ class TuneRecord:
     def spec(self, number: int) -> tuple[TrialSpec, int]:
         """What the next attempt at a trial runs, and the last report that is recorded."""
         trial = self._open[number]
-        folder = str(trial_folder(self._ledger.store, self._record.name, number))
-        checkpoints = self._retention.root(number)
-        spec = trial.spec(
-            self._sweep,
-            directory=self._record.directory,
-            data_id=self._data_id,
-            checkpoints=checkpoints,
-            folder=folder,
-            inherit=parents_weights(self._ledger.store, self._record.name, trial),
-        )
+        spec = self._briefing.spec(trial, self._data_id)
         return replace(spec, attempt=trial.attempts + 1), trial.last_step
 
     def runs(self, number: int) -> None:
@@ -161,6 +154,7 @@ class TuneRecord:
         if trial is None or segment != trial.segment or event.step <= trial.last_step:
             return False
         trial.seconds += event.seconds
+        self._disown(trial, event)
         full = trial.length is not None and event.step >= trial.length
         order = self.tick()
         self._fresh = Report(
@@ -192,17 +186,12 @@ class TuneRecord:
         if end.data_id and end.data_id != (self._data_id or end.data_id):
             self.failed(number, OTHER_DATA)
             return
+        self._disown(trial, end)
         unknown = trial.unknown(self._sweep)
         if unknown:
             self.failed(number, unknown)
             return
-        files = [
-            file
-            for part, predictions in end.predictions.items()
-            for file in write_predictions(self._ledger.store, self._record.name, number, part, predictions)
-        ]
-        if end.weights is not None:
-            files.append(write_weights(self._ledger.store, self._record.name, number, end.weights))
+        files = self._files.keep(end)
         self._data_id = self._data_id or end.data_id
         trial.learn(end)
         self._close(trial, State.COMPLETE, files=files)
@@ -258,6 +247,10 @@ class TuneRecord:
             self._shown = self._clock()
             running = sum(trial.running for trial in self._open.values())
             self._observer.update(self._tally.progress(self._plan, running, self._clock() - self._began))
+
+    def _disown(self, trial: OpenTrial, event: Reported | Finished) -> None:
+        if trial.disown(event.inherited):
+            self._journal.update(trial.record(State.RUNNING))
 
     def _wait(self, trial: OpenTrial) -> None:
         trial.running, trial.paused = False, True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ray.air.constants import TIME_THIS_ITER_S
@@ -58,7 +59,7 @@ class TuneTrial(Trainable):  # type: ignore[misc]  # Ray has no types
             blind, surroundings: see :class:`Worker`.
         """
         self._rungs, self._copies = rungs, copies
-        self._worker = Worker(ref, blind=blind)
+        self._worker, self._networks = Worker(ref, blind=blind), surroundings.networks
         self._unfit = ""
         reason = self._worker.load(surroundings=surroundings)
         if reason:
@@ -100,7 +101,9 @@ class TuneTrial(Trainable):  # type: ignore[misc]  # Ray has no types
         self._leave()
 
     def _take(self, config: dict[str, Any]) -> None:
-        self._spec: TrialSpec = config[SPEC]
+        spec: TrialSpec = config[SPEC]
+        # The file of a model space is seen from another folder here than by the driver.
+        self._spec = spec if self._networks is None else replace(spec, architecture=dict(self._networks))
         self._seen: int = config[SEEN]
         self._events: deque[Event] = deque()
         self._step = self._spec.restore[0][0] if self._spec.restore else 0

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from ..spaces import TrainableError
+from ..spaces import AssayError, TrainableError
 from ..trainables import Cause, Event, Failed, Reported, Session, Trainable, TrainableRef, TrialSpec
 from ..trainables.reason import one_line
 from ..trainables.spec import OUTPUT
 from .environment import Surroundings
-from .supernets import runs
+from .training import load, runs
 
 _BATCH_SECONDS = 0.05  # reports that come faster are sent together
 _LEFT_BEHIND_BYTES = 256 * 2**20  # of GPU memory, by a trial that is over
@@ -76,7 +76,7 @@ class Worker:
         self._clean = _ProcessState()
 
     def load(self, probe: str | None = None, surroundings: Surroundings | None = None) -> str | None:
-        """Import the training function in its surroundings; the reason when it cannot be.
+        """Import the training function and its networks in their surroundings; the reason when it cannot be.
 
         Args:
             probe: a file that has to be seen from here.
@@ -87,8 +87,8 @@ class Worker:
         try:
             self._surroundings.enter()
             ref = self._ref.unpack() if isinstance(self._ref, PackedTrainable) else self._ref
-            self._trainable, self._origin = ref.load(), ref
-        except TrainableError as error:
+            self._trainable, self._origin = load(ref, self._surroundings.networks), ref
+        except AssayError as error:
             return self._surroundings.mask(str(error))
         except OSError as error:
             return f"node {socket.gethostname()} cannot run trials in {self._surroundings.folder}: {error.strerror}"

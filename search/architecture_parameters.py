@@ -39,6 +39,7 @@ def with_networks(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "searcher": "tpe" if several else "gp",
         **given,
+        "architecture": section,  # checked: not again
         "parameters": Space(merged, own.constraints) if isinstance(own, Space) else merged,
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -106,7 +106,9 @@ class Posterior:
 
         self._kernel = kernel
         self._rows = rows
-        self._alpha: Floats = cho_solve(cho_factor(kernel.among(rows), lower=True), values)
+        self._values = values
+        self._factor = cho_factor(kernel.among(rows), lower=True)
+        self._alpha: Floats = cho_solve(self._factor, values)
         self._known = np.concatenate([rows, pending]) if len(pending) else rows
         self._lower = cho_factor(kernel.among(self._known), lower=True)[0]
 
@@ -114,6 +116,38 @@ class Posterior:
         """What is expected at rows."""
         found: Floats = self._kernel.between(rows, self._rows) @ self._alpha
         return found
+
+    @cached_property
+    def highest(self) -> float:
+        """The highest expectation of what was observed."""
+        return float(self.mean(self._rows).max())
+
+    @property
+    def agreement(self) -> float:
+        """How well the observations are predicted, each by the others: the correlation, 0 where it is negative.
+
+        Leave-one-out means are those of Rasmussen and Williams 2006, equation 5.12.
+        """
+        from scipy.linalg import solve_triangular
+
+        half = solve_triangular(self._factor[0], np.eye(len(self._rows)), lower=True)
+        predicted = self._values - self._alpha / (half**2).sum(axis=0)  # the diagonal of the inverse
+        if min(np.ptp(predicted), np.ptp(self._values)) < _JITTER:
+            return 0.0
+        return max(0.0, float(np.corrcoef(predicted, self._values)[0, 1]))
+
+    def log_improvement(self, rows: Floats) -> Floats:
+        """Logarithm of the augmented expected improvement on :attr:`highest`.
+
+        It counts less where one more observation tells little: noise would have the same place looked at again and
+        again.
+
+        Huang et al., Global Optimization of Stochastic Black-Box Systems via Sequential Kriging Meta-Models, Journal of
+        Global Optimization 2006, equation 11.
+        """
+        mean, deviation = self.at(rows)
+        told = -np.expm1(-0.5 * np.log1p(deviation**2 / self._kernel.noise))  # 1 - sqrt(noise / (noise + variance))
+        return log_expected_improvement(mean, deviation, self.highest) + np.log(told)
 
     def at(self, rows: Floats) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the function, which are without the noise of an observation."""

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from ..spaces import Config, Objective, Space
-from .gaussian_process import Floats, Groups, Kernel, Posterior, fit, log_expected_improvement, one_thread
+from .gaussian_process import Floats, Groups, Kernel, Posterior, fit, one_thread
 from .gaussian_rows import FeatureRanks, Mask, Pool, Rows
 from .observations import Observations
 from .searcher import Features, Searcher, SearcherOptions, draw, known_part
 from .trial import Trial
 
 _RANDOM_SHARE = 1 / 3
+_RUNG = 16
 _DRAWN, _PARENTS = 150, 10
 _ROUNDS, _CLIMBERS, _STEPS = 8, 4, 60
 _MOST_FITTED = 128
@@ -36,7 +37,8 @@ class GaussianProcessSearch:
     so that networks that learn nothing do not squash the differences between good ones; what is beyond the limits
     ranks last. The best so far is the highest expectation, not the highest score, which may be luck.
 
-    Expected improvement is looked for among random configs, then uphill by changes of the best found.
+    Expected improvement is looked for among random configs, then uphill by changes of the best found. The less the
+    scores are predicted, each by the others, the more proposals are random instead.
 
     Under early stopping the scores of one rung count, the highest that enough trials have reached, and a third of the
     proposals is random, as in BOHB: the model sees nothing of the others.
@@ -46,7 +48,8 @@ class GaussianProcessSearch:
     Hyperparameter Transfer Learning, ICML 2020, section 4.
 
     Args:
-        startup: scores to learn from before the model is used; until then proposals are random.
+        startup: scores to learn from before the model is used; until then proposals are random. A rung needs up to
+            16, two for each parameter: of fewer, which are those of the best only, little can be learnt.
         rungs: steps at which the scheduler compares trials, and the length of a full run; empty without fidelity.
         features: numbers known before training, such as parameters, FLOPs or zero-cost proxies, as further inputs; by
             rank, so their scale does not matter. They are asked for what was tried, and for a few of the best
@@ -66,7 +69,8 @@ class GaussianProcessSearch:
         self._seed = seed
         self._random = _RANDOM_SHARE if len(rungs) > 1 else 0.0
         self._features = FeatureRanks(features) if features else None
-        self._seen = Observations(objective, rungs, startup)
+        enough = max(startup, min(2 * len(space.searched), _RUNG)) if len(rungs) > 1 else startup
+        self._seen = Observations(objective, rungs, enough)
         self._rows = Rows(space)
         self._shares: Floats = np.empty((0, len(space)))  # of each config seen
         self._active: Mask = np.empty((0, len(space)), dtype=np.bool_)
@@ -98,7 +102,7 @@ class GaussianProcessSearch:
         self._seen.tell(trial)
 
     def _propose(self, level: float, rng: np.random.Generator, taken: Container[Config]) -> Config | None:
-        """The best of the candidates that is not taken; None when those looked at all are."""
+        """The best candidate that is not taken; None when those looked at all are, and often when scores are noise."""
         new = self._rows.of(self._seen.configs[len(self._shares) :])
         self._shares = np.concatenate([self._shares, new.shares])
         self._active = np.concatenate([self._active, new.active])
@@ -107,15 +111,21 @@ class GaussianProcessSearch:
         values = self._quantiles(level, ranked)
         rows, pending = self._known[ranked], self._known[running]
         posterior = Posterior(self._kernel(rows, values, self._rows.groups), rows, values, pending)
+        guide = self._guide(ranked, running, values) if self._features else None
+        agreement = max(one.agreement for one in (posterior, guide) if one)
+        if rng.random() < (1 - agreement) ** 2:
+            return None
         expected = posterior.mean(rows)
-        best = float(expected.max())
         parents = np.array(ranked)[np.argsort(-expected, kind="stable")[:_PARENTS]]
-        found = self._candidates(lambda rows: log_expected_improvement(*posterior.at(rows), best), parents, rng)
+        found = self._candidates(posterior.log_improvement, parents, rng)
         free = (config for config in islice(found.configs(), _LOOKED_AT) if config not in taken)
-        if self._features is None:
+        if guide is None:
             return next(free, None)
         shortlist = list(islice(free, _SHORTLIST))
-        return shortlist[self._by_features(shortlist, ranked, running, values)] if shortlist else None
+        if not shortlist:
+            return None
+        rows = self._with_features(self._rows.of(shortlist).rows, shortlist, ranked)
+        return shortlist[int(guide.log_improvement(rows).argmax())]
 
     def _quantiles(self, level: float, ranked: Sequence[int]) -> Floats:
         """Of the scores at a rung, the best first: the normal quantiles of their ranks, equal for equal scores."""
@@ -155,25 +165,20 @@ class GaussianProcessSearch:
                 break
         return found
 
-    def _by_features(
-        self, best: Sequence[Config], ranked: Sequence[int], running: Sequence[int], values: Floats
-    ) -> int:
-        """Which of some configs is the best by a second model, which sees their features too."""
-        if self._features is None:
-            return 0
-        configs = self._seen.configs
-        tried, waiting = [configs[index] for index in ranked], [configs[index] for index in running]
-        rows, pending, new = (
-            np.hstack([rows, self._features.of(these, tried)])
-            for these, rows in (
-                (tried, self._known[ranked]),
-                (waiting, self._known[running]),
-                (best, self._rows.of(best).rows),
-            )
+    def _guide(self, ranked: Sequence[int], running: Sequence[int], values: Floats) -> Posterior:
+        """A second model, which sees features too."""
+        rows, pending = (
+            self._with_features(self._known[indices], [self._seen.configs[index] for index in indices], ranked)
+            for indices in (ranked, running)
         )
         extra = np.arange(rows.shape[1] - len(self._rows.groups)) + int(self._rows.groups.max()) + 1
-        posterior = Posterior(self._kernel(rows, values, np.r_[self._rows.groups, extra]), rows, values, pending)
-        return int(log_expected_improvement(*posterior.at(new), float(posterior.mean(rows).max())).argmax())
+        return Posterior(self._kernel(rows, values, np.r_[self._rows.groups, extra]), rows, values, pending)
+
+    def _with_features(self, rows: Floats, configs: Sequence[Config], ranked: Sequence[int]) -> Floats:
+        """Rows of configs, and their features by rank among the configs with a score."""
+        if self._features is None:
+            return rows
+        return np.hstack([rows, self._features.of(configs, [self._seen.configs[index] for index in ranked])])
 
 
 class GPOptions(SearcherOptions):

@@ -77,7 +77,7 @@ class Journal:
 
     def add(self, trial: Trial) -> None:
         """A trial that is new."""
-        plain = ("number", "phase", "seed", "split", "parent", "asked", "started")
+        plain = ("number", "phase", "seed", "split", "asked", "started")
         row = {name: getattr(trial, name) for name in plain}
         self._note(trial)
         self._added[trial.number] = row | {"sweep_id": self._sweep} | _changing(trial)

@@ -13,7 +13,7 @@ from .trial import Phase, Report, Segment, State, Trial
 
 CHANGING = (
     "state", "attempts", "reason", "detail", "seconds", "ended", "resplit", "testable", "data_id", "train_rows",
-    "validation_rows",
+    "validation_rows", "parent",
 )  # fmt: skip
 """What of a trial is not known when it starts, beside its config."""
 
@@ -76,7 +76,7 @@ def read_sweep_record(row: Any) -> SweepRecord:
 
 def read_trial(row: Any, segments: tuple[Segment, ...], reports: tuple[Report, ...]) -> Trial:
     """A row of ``trials``, with what belongs to it."""
-    plain = {name: getattr(row, name) for name in ("number", "seed", "split", "parent", "asked", "started", *CHANGING)}
+    plain = {name: getattr(row, name) for name in ("number", "seed", "split", "asked", "started", *CHANGING)}
     # A driver that was killed recorded a trial's seconds only with its reports.
     plain["seconds"] = max([row.seconds, *(report.seconds for report in reports)])
     plain |= {"phase": Phase(row.phase), "state": State(row.state), "config": Config(row.config)}

@@ -82,6 +82,9 @@ class SearcherOptions(Options):
             SpaceError: naming each parameter that it cannot.
         """
 
+    def prepare(self) -> None:
+        """Import the libraries that :meth:`build` needs; called while workers start."""
+
     def build(self, space: Space, objective: Objective, seed: int, rungs: Sequence[int] = ()) -> Searcher:
         """A searcher over ``space``.
 

@@ -99,7 +99,7 @@ class Trial:
     Args:
         number: small integer, unique in the sweep over all phases.
         parent: the search trial that a replicate repeats; the trial whose model a test trial scores; of a search trial,
-            the one from whose weights its network started.
+            the one from whose weights its network started, None where it took none.
         split: train/validation split; 0 in the search.
         attempts: how often it was started.
         reason, detail: why it failed (one line), and the traceback.

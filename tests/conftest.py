@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +13,10 @@ from typing import Any
 import pytest
 
 from .postgres import postgres as postgres
+
+# Before anything reads it, and for the processes that tests start. Files run two at a time, beside Ray's workers: where
+# each of them used every core for its small tensors, they would spend more time on waiting for each other than on work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 class _Borrowed:

@@ -9,6 +9,8 @@ import pytest
 
 import assay
 
+from .analysis.conftest import Recorder
+from .analysis.networks import one_shot
 from .conftest import CommandLine
 
 EXAMPLES = Path(assay.__file__).parent / "examples"
@@ -61,3 +63,63 @@ def test_an_export(searched: Path, cli: CommandLine) -> None:
     written = {one.name for one in (searched / "best").iterdir()}
     assert written >= {"model.py", "weights.safetensors", "architecture.json"}
     assert "checked: model.py: run by PyTorch" in done.err
+
+
+def test_what_a_supernet_found_is_shown(tmp_path: Path, cli: CommandLine) -> None:
+    one_shot(tmp_path / "store").results()
+    store = ["--store", str(tmp_path / "store")]
+    done = cli("show", "demo", "0", *store)
+    assert done.code == 0, done.err
+    lines = [" ".join(line.split()) for line in done.out.splitlines()]
+    assert "2nd choice 0.8000 0.3000 3 0.8000 conv5x5-4/2, identity | pool-3" in lines
+    assert "random check 0.7000 – 4 0.7000 project-4/2, conv5x5-4 | pool-3" in lines
+    assert {"supernet: darts, 2 epochs, 1 of 2 places are skip connections", "warning: it collapsed"} <= set(lines)
+    assert any(line.startswith("its scores were not checked") for line in lines)
+    found = cli("show", "demo", "0", "--json", *store).json["supernet"]
+    assert (found["strategy"], found["warning"], len(found["candidates"])) == ("darts", "it collapsed", 3)
+    assert found["candidates"][0]["config"]["architecture.stage1.op1"] == "conv5x5"
+
+
+def test_a_trial_and_the_board_say_what_the_supernet_has_to_do_with_them(tmp_path: Path, cli: CommandLine) -> None:
+    one_shot(tmp_path / "store").results()
+    store = ["--store", str(tmp_path / "store")]
+    done = cli("show", "demo", "3", *store)
+    assert "network: conv5x5-4/2, identity | pool-3\nsupernet: 2nd choice, score 0.8000 with its weights\n" in done.out
+    told = cli("show", "demo", "3", "--json", *store).json
+    assert (told["network"], told["origin"]["words"]) == ("conv5x5-4/2, identity | pool-3", "2nd choice")
+    assert "supernet" not in told
+    assert "random check" in cli("leaderboard", "demo", *store).out
+    rows = cli("leaderboard", "demo", "--json", *store).json["rows"]
+    assert {row["trial"]: row["supernet"] and row["supernet"]["words"] for row in rows} == {
+        1: None,
+        2: "1st choice",
+        3: "2nd choice",
+        4: "random check",
+    }
+    assert "supernet" in cli("show", "demo", *store).out  # a row of the phase
+
+
+def test_a_trial_of_a_sweep_without_networks_says_nothing_of_them(tmp_path: Path, cli: CommandLine) -> None:
+    made = Recorder(tmp_path / "store")
+    made.search([0.5])
+    made.results()
+    store = ["--store", str(tmp_path / "store")]
+    assert not {"network", "origin", "supernet"} & cli("show", "demo", "0", "--json", *store).json.keys()
+    assert cli("show", "demo", "0", *store).out.splitlines()[2] == ""
+
+
+def test_a_long_default_network_is_cut_in_the_preview(tmp_path: Path, cli: CommandLine) -> None:
+    shutil.copy(EXAMPLES / "train_networks.py", tmp_path)
+    (tmp_path / "deep.yaml").write_text(
+        "{name: deep, trainable: 'train_networks.py:train', objectives: [{metric: accuracy, goal: maximize}], "
+        "parameters: {lr: 1e-3, dropout: [0.1, 0.2]}, architecture: {input: [1, 8, 8], output: 10, "
+        "stages: [{ops: [conv3x3, conv5x5], depth: 1, width: 4}, {ops: [conv3x3, conv5x5], depth: 1, width: 8},"
+        "{ops: [conv3x3, conv5x5], depth: 1, width: 16}, {ops: [conv3x3, conv5x5], depth: 1, width: 32},"
+        "{ops: [conv3x3, conv5x5], depth: 1, width: 64}, {ops: [conv3x3, conv5x5], depth: 1, width: 128}]}, "
+        "searcher: random, budget: {trials: 3}}"
+    )
+    done = cli("check", str(tmp_path / "deep.yaml"))
+    assert done.code == 0, done.err
+    (line,) = (line for line in done.out.splitlines() if line.startswith("default:"))
+    assert " … pool-10 " in line
+    assert len(line) < 140

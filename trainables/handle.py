@@ -68,6 +68,7 @@ class TrialHandle:
         self.data_id = ""
         self.train_rows = self.validation_rows = 0
         self.architectures = ""  # what a supernet found, as JSON
+        self.inherited = False  # whether the built network began with weights of the trial's parent
 
     @property
     def split_id(self) -> int:
@@ -223,14 +224,14 @@ class TrialHandle:
         that for those of search trials. Every call gives a network of its own; the last one counts.
 
         Raises:
-            TrainableError: when the sweep has no ``architecture``.
+            TrainableError: when the sweep has no ``architecture``, or the parent's weights cannot be read.
         """
         networks = self._networks()
         if networks is None:
             raise TrainableError(_NO_ARCHITECTURE)
         model = networks.build(flatten(self._spec.config))
         if self._spec.inherit is not None:  # also before a checkpoint is loaded: it started from these weights
-            _inherit(model, Path(self._spec.inherit))
+            self.inherited = _inherit(model, self._spec.inherit, again=self.checkpoint is not None)
         self._built = model
         self._network, self._kept_unasked = RegisteredNetwork(model), True
         return model
@@ -370,19 +371,33 @@ class TrialHandle:
         return self._kept["validation"].added_to(made)
 
 
-def _inherit(model: torch.nn.Module, file: Path) -> None:
-    """Give a network what fits of the weights in ``file``; what came of it is kept with what the trial prints."""
+def _inherit(model: torch.nn.Module, source: str | bytes, *, again: bool) -> bool:
+    """Give a network what fits of a parent's weights; whether anything did. It is kept with what the trial prints.
+
+    Args:
+        source: a safetensors file, or what is in it.
+        again: a checkpoint follows, which holds what became of them: they may be gone.
+
+    Raises:
+        TrainableError: when they cannot be read.
+    """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load, load_file
 
     from ..spaces.networks.inherit import inherit
 
     try:
-        weights = load_file(file)
+        weights = load(source) if isinstance(source, bytes) else load_file(source)
     except (OSError, SafetensorError) as error:
-        print(f"the weights of the parent cannot be read here, the network starts fresh: {file}: {one_line(error)}")
-        return
-    print(f"weights from {file.name}: {inherit(model, weights)}")
+        where = "" if isinstance(source, bytes) else f" {source}"
+        text = f"the weights of the trial's parent cannot be read{where}: {one_line(error)}"
+        if not again:
+            raise TrainableError(text) from error
+        print(text)
+        return True
+    made = inherit(model, weights)
+    print(f"weights of the parent: {made}")
+    return bool(made.copied or made.sliced)
 
 
 @dataclass(frozen=True)

@@ -235,7 +235,8 @@ class Session:
         self._step += 1
         clean = clean_metrics(self._with_measured(metrics), self._spec.metric, *self._spec.others)
         checkpoint = self._handle.commit_checkpoint(self._step)
-        return Reported(self._spec.number, self._step, clean, time.perf_counter() - start, checkpoint)
+        seconds = time.perf_counter() - start
+        return Reported(self._spec.number, self._step, clean, seconds, checkpoint, self._handle.inherited)
 
     def _with_measured(self, metrics: Any) -> Any:
         """Metrics, with what is to be measured and the function does not report itself; each is measured once.
@@ -274,6 +275,7 @@ class Session:
             handle.validation_rows,
             weights,
             handle.architectures,
+            handle.inherited,
         )
 
 

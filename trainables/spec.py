@@ -44,7 +44,8 @@ class TrialSpec:
         measure: metrics that are measured on the network of :meth:`TrialHandle.build_model` and added to its reports.
         latency: how ``latency_ms`` is measured: ``batch``, ``warmup``, ``runs``; None for the defaults.
         keep_network: keep the weights of a network that :meth:`TrialHandle.build_model` made, though nobody asks.
-        inherit: safetensors file from which :meth:`TrialHandle.build_model` takes what weights fit.
+        inherit: safetensors file from which :meth:`TrialHandle.build_model` takes what weights fit; or what is in it,
+            for a worker that may not see the file.
         supernet: the trial trains one network that holds all others, in this way.
     """
 
@@ -72,7 +73,7 @@ class TrialSpec:
     architecture: dict[str, Any] | None = None
     measure: tuple[str, ...] = ()
     latency: dict[str, int] | None = None
-    inherit: str | None = None
+    inherit: str | bytes | None = None
     keep_network: bool = True
     supernet: dict[str, Any] | None = None
 
@@ -100,13 +101,17 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Reported:
-    """A trial made report number ``step`` (counted from 1) and waits for a decision."""
+    """A trial made report number ``step`` (counted from 1) and waits for a decision.
+
+    ``inherited``: its network began with weights of the parent that the spec names.
+    """
 
     number: int
     step: int
     metrics: dict[str, Any]
     seconds: float
     checkpoint: str | None = None
+    inherited: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,8 @@ class Finished:
     ``split_id``, so that another id means other data; ``testable`` that the model can predict the sealed test part.
     ``data_id`` identifies targets and shares of the split, which fix the sealed part; ``train_rows`` and
     ``validation_rows`` are the sizes of its parts, 0 without one. ``weights`` are those of the network that was
-    registered, if one was. ``architectures`` is what a supernet found, as JSON.
+    registered, if one was. ``architectures`` is what a supernet found, as JSON. ``inherited`` is as in
+    :class:`Reported`.
     """
 
     number: int
@@ -130,6 +136,7 @@ class Finished:
     validation_rows: int = 0
     weights: Weights | None = None
     architectures: str = ""
+    inherited: bool = False
 
 
 class Cause(StrEnum):

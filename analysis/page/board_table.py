@@ -6,6 +6,7 @@ from html import escape
 
 from .. import text
 from ..board import Leaderboard, Row
+from ..network_text import NETWORK
 
 _STYLE = (
     "<style>.assay-board{border-collapse:collapse;font-variant-numeric:tabular-nums}.assay-board th,.assay-board td"
@@ -34,7 +35,7 @@ def _row(row: Row, board: Leaderboard, names: list[str]) -> str:
     mean = text.interval(row.fresh) if row.fresh else f"search score {text.number(row.search_score)}"
     cells = [
         str(row.rank or "–"),
-        f"{row.trial}{' default' if row.default else ''}{' rival' if row.rival else ''}",
+        f"{row.trial}{' default' if row.default else ''}{' rival' if row.rival else ''}{_origin(row)}",
         mean,
         str(row.fresh.count if row.fresh else 0),
         text.p_value(row),
@@ -42,7 +43,17 @@ def _row(row: Row, board: Leaderboard, names: list[str]) -> str:
         text.signed(row.optimism),
         text.interval(row.test),
         text.seconds(row.cost),
-        *(text.parameter(row.readable[name]) if name in row.readable else "" for name in names),
     ]
+    told = "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "".join(_parameter(row, name) for name in names)
     kind = " ".join(["tied"] * row.tied + ["winner"] * (row.trial == board.winner))
-    return f'<tr class="{kind}">' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+    return f'<tr class="{kind}">{told}</tr>'
+
+
+def _origin(row: Row) -> str:
+    return f" (supernet: {row.supernet})" if row.supernet else ""
+
+
+def _parameter(row: Row, name: str) -> str:
+    """The value; of a network its beginning, with the whole as a hint."""
+    hint = f' title="{escape(row.network)}"' if name == NETWORK and row.network else ""
+    return f"<td{hint}>{escape(text.parameter(row.readable[name]) if name in row.readable else '')}</td>"

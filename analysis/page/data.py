@@ -14,6 +14,7 @@ from ..yaml_writer import dump_yaml
 from .audit import rungs_of, stopping_audit
 from .effort import costs, failures
 from .findings import findings
+from .network import network_data
 from .rounding import rounded
 from .trials import curves_data, trials_data
 
@@ -30,9 +31,9 @@ def page_data(results: Results) -> dict[str, Any]:
     Returns:
         ``sweep`` (facts, counts of trials, state), ``board`` (:meth:`Leaderboard.to_dict`), ``replicates``, ``trials``
         (a list per fact; parameters as columns), ``curves`` (thinned), ``rungs``, ``ensemble`` with ``ensemble_lines``
-        and ``ensemble_note``, ``supernet`` (lines), ``tests``, ``importance``, ``diagnostics``, ``front``, ``audit``,
-        ``costs``, ``failures``, ``spec`` (the sweep as YAML), ``export`` (a command), ``schema_version``. No NaN and no
-        infinity.
+        and ``ensemble_note``, ``network`` (see :func:`.network.network_data`), ``supernet`` (lines), ``tests``,
+        ``importance``, ``diagnostics``, ``front``, ``audit``, ``costs``, ``failures``, ``spec`` (the sweep as YAML),
+        ``export`` (a command), ``schema_version``. No NaN and no infinity.
     """
     sweep, board = results.sweep, results.leaderboard()
     search = results.phase(Phase.SEARCH)
@@ -47,6 +48,7 @@ def page_data(results: Results) -> dict[str, Any]:
         "curves": curves_data(search, sweep.objective.metric, rungs),
         "rungs": rungs,
         **_ensemble(results, board, running),
+        "network": network_data(results, running),
         "supernet": supernet_lines(results),
         **findings(results, running),
         "audit": stopping_audit(search, sweep.objective, sweep.fidelity.max if sweep.fidelity else None),

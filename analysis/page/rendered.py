@@ -14,8 +14,8 @@ from .board_table import board_table
 
 _ASSETS = Path(__file__).parent / "assets"
 _SCRIPTS = (
-    "dom", "format", "store", "yaml", "scale", "headline", "leaderboard", "finalists", "history", "front", "parallel",
-    "outcome", "effort", "trials", "live", "main",
+    "dom", "format", "store", "yaml", "scale", "headline", "leaderboard", "network", "finalists", "history", "front",
+    "parallel", "outcome", "effort", "trials", "live", "main",
 )  # fmt: skip
 """In the order in which they use each other."""
 _STYLES = ("palette", "page")

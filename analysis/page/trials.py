@@ -7,6 +7,7 @@ from typing import Any
 
 from ...search import Sweep, Trial
 from ...spaces import Config
+from ..network_text import NetworkWords
 from .columns import columns_of
 from .rounding import rounded
 
@@ -17,7 +18,11 @@ _DIGITS = 4
 
 
 def trials_data(trials: Sequence[Trial], sweep: Sweep, default: Config) -> dict[str, Any]:
-    """One list per fact, all in the order of ``trials``; values of the other objectives by metric."""
+    """One list per fact, all in the order of ``trials``; values of the other objectives by metric.
+
+    ``network`` has the networks in words, None where none are searched.
+    """
+    words = NetworkWords(sweep) if sweep.architecture is not None else None
     ends = [trial.reports[-1].elapsed if trial.reports else None for trial in trials]
     others = [one.metric for one in sweep.objectives[1:]]
     return {
@@ -30,6 +35,7 @@ def trials_data(trials: Sequence[Trial], sweep: Sweep, default: Config) -> dict[
         "reason": [trial.reason for trial in trials],
         "others": {metric: [_other(trial, metric) for trial in trials] for metric in others},
         "within": [not sweep.objective.excess(trial.metrics) for trial in trials],
+        "network": [words.short(trial.config) for trial in trials] if words else None,
         "columns": columns_of([trial.config for trial in trials], default, sweep.parameters),
     }
 

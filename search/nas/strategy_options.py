@@ -83,11 +83,14 @@ class NNIOptions(SearcherOptions):
         if long:
             raise SpaceError(Problem((name,), _too_many(self.strategy, space, name)) for name in long)
 
-    def build(self, space: Space, objective: Objective, seed: int, rungs: Sequence[int] = ()) -> Searcher:
+    def prepare(self) -> None:
         from ...spaces.from_nni import fixes
 
+        fixes.with_tianshou() if self.strategy == "policy_rl" else fixes.strategies()
+
+    def build(self, space: Space, objective: Objective, seed: int, rungs: Sequence[int] = ()) -> Searcher:
         self.check_space(space)
-        fixes.with_tianshou() if self.strategy == "policy_rl" else fixes.nni()
+        self.prepare()
         from .strategies import begin
         from .strategy_searcher import GridSearcher, StrategySearcher
 

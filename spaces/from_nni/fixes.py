@@ -21,47 +21,57 @@ VERSION = "3.0"
 LOCK = threading.RLock()
 """NNI keeps the network that is being built in a stack of the whole process: one thread at a time may build."""
 
-_PARTS = (
-    "nni.nas.nn.pytorch",
-    "nni.nas.space",
-    "nni.nas.strategy",
-    "nni.nas.evaluator.pytorch",
-    "nni.nas.oneshot.pytorch",
-    "nni.nas.hub.pytorch",
-)
 _mended: set[Callable[[], None]] = set()
 
 
 @lru_cache(maxsize=1)
 def nni() -> ModuleType:
-    """The package ``nni``, with everything for networks imported and mended.
+    """The package ``nni``, with what networks are made of imported and mended.
 
     Raises:
-        UsageError: when it, or pytorch-lightning, is not installed, or it is another version.
+        UsageError: when it is not installed, or another version.
     """
-    with LOCK, _quiet(), _gym():
-        try:
-            package = import_module("nni")
-            parts = [import_module(part) for part in _PARTS if package.__version__ == VERSION]
-        except ImportError as error:
-            raise UsageError(f'model spaces of NNI need NNI: pip install "assay[nas]" ({error})') from error
-        if not parts:
+    with LOCK, _quiet():
+        package = _imported("nni")
+        if package.__version__ != VERSION:
             raise UsageError(f'expected NNI {VERSION}, got {package.__version__}: pip install "assay[nas]"')
-        mend(_freeze_without_bias, _own_sample, _text_of_built)
+        with _without_lightning(package):
+            _imported("nni.nas.nn.pytorch")
+        mend(_own_sample, _text_of_built)
     logging.getLogger("nni").setLevel(logging.WARNING)  # it tells on the standard output of each cell that it builds
     return package
 
 
+def strategies() -> ModuleType:
+    """:func:`nni`, with its strategies, which load Lightning.
+
+    Raises:
+        UsageError: when NNI or pytorch-lightning is not installed.
+    """
+    package = nni()
+    with LOCK, _quiet(), with_gym():
+        _imported("nni.nas.strategy")
+        mend(_freeze_without_bias)
+    return package
+
+
+def _imported(name: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise UsageError(f'model spaces of NNI need NNI: pip install "assay[nas]" ({error})') from error
+
+
 def with_tianshou() -> ModuleType:
-    """:func:`nni`, for its strategies that learn a policy (PolicyBasedRL, ENAS).
+    """:func:`strategies`, for those that learn a policy (PolicyBasedRL, ENAS).
 
     Raises:
         UsageError: when tianshou or gymnasium is not installed.
     """
-    package = nni()
+    package = strategies()
     policies = import_module("nni.nas.strategy.rl")
     if not policies.has_tianshou:  # also where the user's file imported it before it found gym here
-        with LOCK, _quiet(), _gym():
+        with LOCK, _quiet(), with_gym():
             reload(policies)
     if not policies.has_tianshou:
         raise UsageError('strategies of NNI that learn a policy need tianshou: pip install "assay[nas,nas-rl]"')
@@ -100,7 +110,34 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _gym() -> Iterator[None]:
+def _without_lightning(package: ModuleType) -> Iterator[None]:
+    """Cures the two seconds that NNI takes for Lightning with the first network, for names in ``nni.nas.evaluator``.
+
+    They are there when they are asked for.
+    """
+    framework = package.get_default_framework()
+    fresh = "nni.nas.evaluator" not in sys.modules
+    package.set_default_framework("none")
+    try:
+        yield
+    finally:
+        package.set_default_framework(framework)
+    if fresh:
+        from nni.common.framework import shortcut_module
+
+        shortcut_module("nni.nas.nn", ".pytorch", "nni.nas.nn")
+        evaluators = sys.modules["nni.nas.evaluator"]
+
+        def later(name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return getattr(import_module("nni.nas.evaluator.pytorch"), name)
+
+        evaluators.__getattr__ = later  # type: ignore[method-assign]
+
+
+@contextmanager
+def with_gym() -> Iterator[None]:
     """``gymnasium`` under its old name during the import. Cures "No module named 'gym'" in ``strategy/_rl_impl.py``."""
     names = ("gym", "gym.spaces")
     before = {name: sys.modules.get(name) for name in names}

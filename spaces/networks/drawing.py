@@ -37,7 +37,7 @@ _COLOURS = {  # Okabe and Ito's, which the colour-blind can tell apart
 _STYLE = """
 svg { background: #ffffff; color: #1b1f24; font: 12px system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif }
 text { fill: currentColor } .title { font-size: 16px; font-weight: 600 } .bold { font-weight: 600 }
-.muted { fill: #59636e } .edge { fill: none; stroke: #7d8590; stroke-width: 1.3 } .tip { fill: #7d8590 }
+.muted { fill: #59636e } .edge { fill: none; stroke: #7d8590; stroke-width: 1.3 } .point { fill: #7d8590 }
 .group { fill: #7d8590; fill-opacity: .07; stroke: #7d8590; stroke-opacity: .45; stroke-dasharray: 3 3 }
 .box { fill-opacity: .16; stroke-width: 1.4 }
 @media (prefers-color-scheme: dark) {
@@ -71,7 +71,7 @@ def draw_svg(graph: NetworkGraph, title: str = "") -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" role="img">',
-        f"<title>{escape(title)}</title><style>{_STYLE}{_kind_styles(kinds)}</style>",
+        f"<title>{escape(title)}</title><style>{_STYLE}</style>",
         *(f'<text class="{style}" x="{_MARGIN}" y="{y}">{escape(text)}</text>' for y, (text, style) in _rows(head)),
         *_legend(kinds),
         f'<g transform="translate({shift:.1f} {_HEAD})">',
@@ -81,6 +81,11 @@ def draw_svg(graph: NetworkGraph, title: str = "") -> str:
         "</g></svg>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def without_style(svg: str) -> str:
+    """A drawing for a page that has a style for it, by classes; the colours of boxes are in the drawing itself."""
+    return svg.replace(f"<style>{_STYLE}</style>", "")
 
 
 @dataclass(frozen=True)
@@ -206,15 +211,15 @@ def _rows(head: Sequence[tuple[str, str]]) -> list[tuple[int, tuple[str, str]]]:
 def _legend(kinds: Sequence[str]) -> list[str]:
     found, x = [], float(_MARGIN)
     for kind in kinds:
-        found.append(f'<rect class="box {kind}" x="{x:.1f}" y="54" width="10" height="10" rx="2"/>')
+        found.append(f'<rect class="box" {_colour(kind)} x="{x:.1f}" y="54" width="10" height="10" rx="2"/>')
         found.append(f'<text class="muted" x="{x + 15:.1f}" y="63">{kind}</text>')
         x += _wide(kind) + _SWATCH
     return found
 
 
-def _kind_styles(kinds: Sequence[str]) -> str:
-    every = (*kinds, INPUT, OUTPUT)
-    return "\n".join(f".{kind} {{ fill: {_COLOURS[kind]}; stroke: {_COLOURS[kind]} }}" for kind in every)
+def _colour(kind: str) -> str:
+    """As attributes: a page that shows the drawing among others has a style of its own."""
+    return f'fill="{_COLOURS[kind]}" stroke="{_COLOURS[kind]}"'
 
 
 def _drawn(box: _Box, at: Point) -> str:
@@ -226,7 +231,7 @@ def _drawn(box: _Box, at: Point) -> str:
         for index, (text, style) in enumerate(box.lines)
     )
     place = f'x="{x:.1f}" y="{y:.1f}" width="{box.width:.1f}" height="{box.height:.1f}"'
-    frame = f'<rect class="box {box.kind}" {place} rx="5"/>'
+    frame = f'<rect class="box" {_colour(box.kind)} {place} rx="5"/>'
     return f"<g><title>{escape(box.tooltip)}</title>{frame}{texts}</g>"
 
 
@@ -240,7 +245,7 @@ def _arrow(route: Sequence[Point]) -> str:
         straight = abs(to_x - x) < 0.5
         path += f"V{end:.1f}" if straight else f"C{x:.1f} {half:.1f} {to_x:.1f} {half:.1f} {to_x:.1f} {end:.1f}"
         x, y = to_x, to_y
-    return f'<path class="edge" d="{path}"/><path class="tip" d="M{x:.1f} {y:.1f}l-3.5 -6.5h7z"/>'
+    return f'<path class="edge" d="{path}"/><path class="point" d="M{x:.1f} {y:.1f}l-3.5 -6.5h7z"/>'
 
 
 def _frames(boxes: Sequence[_Box], layout: Layout) -> list[str]:

@@ -68,12 +68,18 @@ def batches(model: nn.Module, shape: Sequence[int], device: str = "cpu") -> Iter
     Args:
         shape: with the batch.
     """
-    draws = None if device == "meta" else torch.Generator().manual_seed(0)
+    shape = tuple(shape)
     tables = [table.num_embeddings for table in model.modules() if isinstance(table, (nn.Embedding, nn.EmbeddingBag))]
-    if tables:
-        yield torch.randint(min(tables), tuple(shape), generator=draws, device=device)
     kind = next((one.dtype for one in model.parameters() if one.is_floating_point()), torch.float32)
-    yield torch.randn(tuple(shape), generator=draws, device=device, dtype=kind)
+    if device == "meta":  # which has no values; to draw there would import torch's reference code, for a second
+        if tables:
+            yield torch.empty(shape, device=device, dtype=torch.int64)
+        yield torch.empty(shape, device=device, dtype=kind)
+        return
+    draws = torch.Generator().manual_seed(0)
+    if tables:
+        yield torch.randint(min(tables), shape, generator=draws, device=device)
+    yield torch.randn(shape, generator=draws, device=device, dtype=kind)
 
 
 def is_layer(module: nn.Module) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ class Recorder:
     def __init__(self, store: Path, **changes: Any) -> None:
         self.ledger = Ledger(store, create=True)
         self.record = self.ledger.create_sweep(Sweep.make(SPEC | changes), str(store))
+        self.others: dict[str, float] = {}
+        """Metrics that every report has besides."""
         self._numbers = count()
         self._orders = count()
 
@@ -44,7 +47,7 @@ class Recorder:
         """A search trial with one report per value; the first has the default lr."""
         number = next(self._numbers)
         given = {"lr": 0.1 / 2**number} if config is None else config
-        return self._add(
+        return self.add(
             Trial(number, Phase.SEARCH, State.COMPLETE, Config(given), seed=number, split=0), values, fields
         )
 
@@ -67,7 +70,7 @@ class Recorder:
         trial = Trial(
             next(self._numbers), Phase.TEST, State.COMPLETE, model.config, model.seed, model.split, model.number
         )
-        return self.predict(self._add(trial, [], {}), "test", values, targets, **more)
+        return self.predict(self.add(trial, [], {}), "test", values, targets, **more)
 
     def results(self, state: str = "finished") -> Results:
         self.ledger.set_state(self.record, state)
@@ -77,14 +80,20 @@ class Recorder:
         number = next(self._numbers)
         config = parent.config
         trial = Trial(number, Phase.REPLICATE, State.COMPLETE, config, seed=split, split=split, parent=parent.number)
-        return self._add(trial, values, {"resplit": True, "testable": True} | fields)
+        return self.add(trial, values, {"resplit": True, "testable": True} | fields)
 
-    def _add(self, trial: Trial, values: Sequence[float], fields: dict[str, Any]) -> Trial:
+    def next_number(self) -> int:
+        """Of a trial that :meth:`add` is to be given."""
+        return next(self._numbers)
+
+    def add(self, trial: Trial, values: Sequence[float], fields: Mapping[str, Any] = MappingProxyType({})) -> Trial:
+        """A trial with one report per value, and ``fields`` instead of its own."""
         trial = replace(trial, started=next(self._orders), **({"seconds": 1.0} | fields))
         self.ledger.add_trial(self.record, trial)
         for step, value in enumerate(values, start=1):
             order = next(self._orders)
-            report = Report(step, {self.metric: value}, elapsed=float(order), order=order)
+            metrics = {self.metric: value} | self.others
+            report = Report(step, metrics, elapsed=float(order), order=order)
             self.ledger.add_report(self.record, trial.number, report)
             trial = replace(trial, reports=(*trial.reports, report))
         if trial.state.over:

@@ -225,8 +225,8 @@ def test_one_finalist_alone(recorder: Maker) -> None:
 def test_a_confirmed_score_replaces_the_reported_one(recorder: Maker) -> None:
     made = replicated(recorder, noisy(3, 4, [0.05]), FIXED)
     confirmed = Trial(90, Phase.CONFIRM, State.COMPLETE, made.results().trials[0].config, 5, 5, parent=0)
-    made._add(confirmed, [0.7], {})
-    made._add(replace(confirmed, number=91, split=6), [0.8], {})
+    made.add(confirmed, [0.7], {})
+    made.add(replace(confirmed, number=91, split=6), [0.8], {})
     results: Results = made.results()
     board = results.leaderboard()
     assert board.reported is not None

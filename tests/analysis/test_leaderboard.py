@@ -200,7 +200,7 @@ def test_keys_of_the_json_are_stable(finished: Results) -> None:
         "rank", "trial", "config_id", "config", "default", "rival", "tied", "fresh", "values", "difference",
         "difference_interval", "p_value", "p_best", "p_superior", "shrunk", "rope", "in_rope", "left_after",
         "search_score", "optimism", "cost_seconds", "failed_replicates", "test", "others", "on_front",
-        "network",
+        "network", "network_short", "supernet",
     }  # fmt: skip
     assert list(document["rows"][0]["fresh"]) == ["mean", "low", "high", "count"]
     assert document["rows"][0]["test"] == {"mean": 0.75, "low": 0.75, "high": 0.75, "count": 3}

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from assay.analysis.supernet import Agreement, SupernetReport, Trained, agreement, report_of
+from assay.analysis.supernet import Agreement, SupernetReport, agreement, report_of
+from assay.analysis.supernet_trials import Origin, Trained, origins
 from assay.search import Phase, Report, State, Sweep, Trial
 from assay.search.nas.one_shot.found import Candidate, Found
 from assay.spaces import Config
@@ -49,21 +50,18 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
 
 
 def report(**changes: object) -> SupernetReport:
+    outcome = Found("darts", 5, 9, True, "it collapsed", 3, 6, ())
     given = {
-        "strategy": "darts",
-        "epochs": 5,
-        "planned": 9,
-        "collapsed": True,
-        "warning": "it collapsed",
-        "skips": 3,
-        "choices": 6,
         "agreement": Agreement(0.4, 0.1, 0.7, 0.01, 12),
         "top": 0.91,
         "random": 0.88,
         "seconds": 30.0,
         "retrained_seconds": 60.0,
+        "trained": Trained(),
+        "outcomes": (),
     }
-    return SupernetReport(**given | changes)  # type: ignore[arg-type]
+    of_found = {name: changes.pop(name) for name in [*changes] if hasattr(outcome, name)}
+    return SupernetReport(replace(outcome, **of_found), **given | changes)  # type: ignore[arg-type]
 
 
 def test_lines_say_what_a_reader_needs() -> None:
@@ -82,7 +80,8 @@ def test_lines_say_what_a_reader_needs() -> None:
     ]
     doubtful = report(agreement=Agreement(0.2, None, None, 0.4, 5)).lines()
     assert "over 5 random architectures (p = 0.4, no agreement is shown)" in doubtful[3]
-    assert report().to_dict()["agreement"]["tau"] == 0.4
+    plain_data = report().to_dict()
+    assert (plain_data["agreement"]["tau"], plain_data["strategy"], plain_data["collapsed"]) == (0.4, "darts", True)
 
 
 OPS = ["conv1x1", "conv3x3", "conv5x5", "sepconv3x3", "sepconv5x5", "maxpool3x3", "avgpool3x3", "identity"]
@@ -146,9 +145,18 @@ def test_tau_is_of_the_random_architectures_alone_and_smaller_may_be_better() ->
     assert (made.agreement.tau, made.agreement.count) == (pytest.approx(1.0), 2)
     assert (made.top, made.random) == (8.0, 1.5)
     assert (made.seconds, made.retrained_seconds) == (5.0, 12.0)
+    assert made.outcomes == ((2, 9.0), (3, 8.0), (4, 7.0), (5, 1.0), (6, 2.0))
+    told = made.to_dict()["candidates"]
+    assert [(one["origin"], one["score"], one["trial"], one["retrained"]) for one in told[2:4]] == [
+        ("top", 0.7, 4, 7.0),
+        ("sample", 0.6, 5, 1.0),
+    ]
+    assert told[0]["config"]["architecture.stage1.op1"] == "conv3x3"
+    assert "outcomes" not in made.to_dict()
     assert made.trained == Trained((2, 3, 4), (5, 6), reasons=("are the same network as one that was tried",))
     failed = [*search[:4], replace(search[4], state=State.FAILED), search[5]]
     assert report_of(of, [], failed, sweep_of()).agreement is None
+    assert report_of(of, [], failed, sweep_of()).outcomes[3:] == ((5, None), (6, 2.0))
 
 
 def test_what_was_not_trained_is_told() -> None:
@@ -174,3 +182,18 @@ def test_what_was_not_trained_is_told() -> None:
     filtered |= {"zero_cost": ["params"], "prefilter": 0.5}
     assert "are below the prefilter" in report_of(of, [], searched([]), sweep_of(architecture=filtered)).trained.reasons
     assert Trained((1,), (2,)).left_out == []
+
+
+def test_it_is_told_where_a_trial_comes_from() -> None:
+    """A network that the supernet proposes and that was drawn as well is the supernet's."""
+    of = found({"conv3x3": 0.9, "conv5x5": 0.8, "identity": 0.7}, {"conv3x3": 0.9, "avgpool3x3": 0.5})
+    told = origins(of.candidates, searched([("conv1x1", 1.0), ("conv3x3", 2.0), ("avgpool3x3", 3.0)]), sweep_of())
+    assert told == {2: Origin("top", 1, 0.9), 3: Origin("sample", 2, 0.5)}
+
+
+@pytest.mark.parametrize(
+    ("place", "words"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (12, "12th"), (21, "21st")]
+)
+def test_places_are_told_as_people_say_them(place: int, words: str) -> None:
+    assert str(Origin("top", place, 0.5)) == f"{words} choice"
+    assert str(Origin("sample", place, 0.5)) == "random check"

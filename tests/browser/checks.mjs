@@ -1,5 +1,5 @@
 // What a reader does with the page, in a real browser. Prints one JSON document: for each check what was found.
-// Told on the command line: {chromium, static, hostile, notebook, live, brush}; the pages are addresses.
+// Told on the command line: {chromium, static, hostile, networks, drawn, notebook, live, brush}; the pages are addresses.
 // Before the last part a line "change" asks for the live sweep to be changed.
 
 import { chromium } from "playwright-core";
@@ -159,6 +159,54 @@ async function other() {
   for (const page of [narrow, without, hostile, notebook]) await page.context().close();
 }
 
+async function networks() {
+  const page = await open(told.networks);
+  const frame = page.locator(".network");
+  const coloured = () =>
+    page.evaluate(() => {
+      const box = document.querySelector('.network rect.box[rx="5"][fill="#0072b2"]');
+      return [getComputedStyle(box).fill, getComputedStyle(box.parentElement.querySelector("text")).fill];
+    });
+  const scrolls = () => frame.evaluate((one) => one.scrollHeight > one.clientHeight + 1);
+  found.network = {
+    title: await page.locator("#network-title").textContent(),
+    label: await frame.locator("svg").getAttribute("aria-label"),
+    texts: await frame.locator("text").allTextContents(),
+    styles: await frame.locator("style, script").count(),
+    hint: await frame.locator('g:has(> rect[fill="#0072b2"]) > title').nth(1).textContent(),
+    boxes: await coloured(),
+    scrolls: await scrolls(),
+    changes: await page
+      .locator("#changes tbody tr")
+      .evaluateAll((all) => all.map((row) => [...row.cells].map((cell) => cell.textContent).join("|"))),
+  };
+  await page.locator("#fit").click();
+  found.network.fits = await scrolls();
+  await page.locator("#theme").click();
+  found.network.dark = await coloured();
+  const marks = page.locator("#front circle.best");
+  found.front = { marks: await marks.evaluateAll((all) => all.map((one) => one.dataset.trial)) };
+  await marks.nth(1).dispatchEvent("pointerenter", { clientX: 100, clientY: 100 });
+  found.front.hover = await page.locator("[role=tooltip]").textContent();
+  found.front.columns = await page.locator("#trial-table th").evaluateAll((all) => all.map((one) => one.innerText.replace(/ [▾▴]$/, "")));
+  await page.locator("#filter").fill("architecture.stage1.op1=conv5x5");
+  found.front.filtered = await page.locator("#trial-table tbody tr").count();
+  const other = await open(told.drawn);
+  found.copied = await other.locator(".network svg").evaluate((one) => {
+    one.removeAttribute("aria-label");
+    return one.outerHTML;
+  });
+  found.supernet = await other.evaluate(() => {
+    const at = [...document.querySelectorAll("#board th")].findIndex((one) => one.innerText === "supernet");
+    const rows = [...document.querySelectorAll("#board tbody tr")];
+    return Object.fromEntries(rows.map((row) => [row.dataset.trial, row.cells[at].innerText]));
+  });
+  found.whole = await other.locator("#board .words").first().getAttribute("title");
+  found.scrolled = await other.locator(".network").evaluate((one) => one.scrollLeft);
+  found.folded = await other.locator("#choices").evaluate((one) => [one.open, one.innerText.trim()]);
+  for (const one of [page, other]) await one.context().close();
+}
+
 async function live() {
   const page = await open(told.live);
   await page.waitForSelector("#sweep");
@@ -178,6 +226,7 @@ async function live() {
 
 await reading();
 await other();
+await networks();
 await live();
 await browser.close();
 console.log(JSON.stringify(found));

@@ -90,16 +90,15 @@ def curve(config: dict[str, Any], step: int) -> tuple[float, float]:
     return float(x * (1 - np.exp(-step / (3 + 20 * x))) + wiggle), float(1 + 0.5 * np.sin(1000 * x) ** 2 + x / 7)
 
 
-def run_ours(name: str, configs: list[dict[str, Any]], seed: int, folder: Path) -> list[Trial]:
+def run_ours(name: str, configs: list[dict[str, Any]], seed: int, ledger: Ledger) -> list[Trial]:
     sweep = Sweep(
-        name="conformance",
+        name=f"seed-{seed}",
         objectives=[{"metric": "objective", "goal": "maximize"}],
         parameters={"x": {"min": 0.0, "max": 1e9, "default": configs[0]["x"]}},
         fidelity={"max": LENGTH},
         budget={"trials": len(configs)},
         scheduler=SECTIONS.get(name, "none"),
     )
-    ledger = Ledger(folder, create=True)
     record = ledger.create_sweep(sweep, ".")
 
     def train(spec: TrialSpec, step: int) -> tuple[dict[str, Any], float]:
@@ -121,10 +120,11 @@ def run_ours(name: str, configs: list[dict[str, Any]], seed: int, folder: Path) 
 
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_decisions_are_those_of_ray(name: str, tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ours", create=True)
     for seed in range(50):
         rng = np.random.default_rng(seed)
         configs = [{"x": float(x)} for x in rng.uniform(size=TRIALS[name])]
-        ours = run_ours(name, configs, seed, tmp_path / f"ours-{seed}")
+        ours = run_ours(name, configs, seed, ledger)
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002
         rays = run_tune(SCHEDULERS[name](), configs, curve, slots=SLOTS, max_t=LENGTH, goal="max", folder=tmp_path)

@@ -332,6 +332,7 @@ def test_runs_that_are_laid_out_in_advance_cannot_grow(world: Callable[..., Worl
     "old", ["none", "asha", "promotion_asha", "hyperband", "median", {"type": "pbt", "interval": 3}]
 )
 @pytest.mark.parametrize("new", ["none", "asha", "promotion_asha", "median"])
+@pytest.mark.parametrize("searcher", ["historian"], indirect=True)  # notices all that the other one would
 def test_another_scheduler_goes_on(world: Callable[..., World], searcher: str, old: Any, new: str) -> None:
     small = world(scheduler=old, **NINE)
     small.simulate(rising, 3)

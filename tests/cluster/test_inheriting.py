@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from assay.search.nas.screening import Screen
 from assay.spaces import Config
 from assay.spaces.networks.draws import own_draws
 from assay.spaces.networks.measures import parameter_count
-from assay.trainables import TrainableRef, TrialHandle, TrialSpec
+from assay.trainables import Cause, Event, Failed, Reported, TrainableRef, TrialHandle, TrialSpec
+from assay.trainables.weights import Weights
 
-from .worlds import Crash, Notes, World, make_sweep
+from .worlds import Crash, Notes, Script, ScriptedExecutor, World, make_sweep
 
 EVOLUTION = {"type": "regularized_evolution", "population": 2, "sample": 2, "inherit": True}
 STAGES = [{"ops": ["conv3x3", "conv1x1"], "depth": [1, 2], "width": [2, 4]}]
@@ -41,6 +43,33 @@ def by_x(spec: TrialSpec, attempt: int) -> list[float]:
     return [spec.config["x"] + step / 100 for step in range(1, 5)]
 
 
+class Networks(ScriptedExecutor):
+    """Each trial that ends by itself gives its weights, but those of ``mute``; children of ``alien`` can use none."""
+
+    mute: frozenset[int] = frozenset()
+    alien: frozenset[int] = frozenset()
+
+    def wait(self, timeout: float) -> Sequence[Event]:
+        began = {spec.number: spec.inherit is not None and spec.number not in self.alien for spec in self.specs}
+        return [self._seen(event, began[event.number]) for event in super().wait(timeout)]
+
+    def _seen(self, event: Event, inherited: bool) -> Event:
+        if isinstance(event, Failed):
+            return event
+        if isinstance(event, Reported) or event.number in self.mute:
+            return replace(event, inherited=inherited)
+        return replace(event, inherited=inherited, weights=Weights(b"weights", "began", "shape"))
+
+
+def grown(world: World, script: Script = by_x, **options: Any) -> Networks:
+    """Drive the search of ``world``, with networks that have weights."""
+    numbers = {name: frozenset(options.pop(name, ())) for name in ("mute", "alien")}
+    executor = Networks(script, world.clock, checkpoints=world.store, **options)
+    executor.mute, executor.alien = numbers["mute"], numbers["alien"]
+    world.drive(executor)
+    return executor
+
+
 @pytest.fixture
 def bred(world: Callable[..., World]) -> World:
     networks = {"input": [1, 8, 8], "output": 2, "stages": STAGES}
@@ -52,7 +81,7 @@ def weights_of(world: World, number: int) -> str:
 
 
 def test_children_are_told_where_their_parents_weights_are(bred: World) -> None:
-    specs = {spec.number: spec.inherit for spec in bred.script(by_x).specs}
+    specs = {spec.number: spec.inherit for spec in grown(bred).specs}
     parents = {trial.number: trial.parent for trial in bred.trials}
     assert [number for number, parent in parents.items() if parent is not None] == list(range(2, 8))
     assert specs == {number: None if parent is None else weights_of(bred, parent) for number, parent in parents.items()}
@@ -61,9 +90,9 @@ def test_children_are_told_where_their_parents_weights_are(bred: World) -> None:
 
 def test_a_driver_that_goes_on_tells_the_same(bred: World) -> None:
     bred.crash_at = ("report", 4)
-    first = bred.script(by_x).specs
+    first = grown(bred).specs
     assert isinstance(bred.ended, Crash)
-    second = bred.script(by_x).specs
+    second = grown(bred).specs
     assert first[-1].number == second[0].number == 4
     assert first[-1].inherit == second[0].inherit is not None
     assert all(spec.inherit for spec in second)
@@ -71,7 +100,7 @@ def test_a_driver_that_goes_on_tells_the_same(bred: World) -> None:
 
 def test_a_parent_that_still_trains_has_no_weights_to_give(bred: World) -> None:
     """With several places children are made of scores so far; such a child starts fresh, and is recorded so."""
-    specs = {spec.number: spec for spec in bred.script(by_x, capacity=3).specs}
+    specs = {spec.number: spec for spec in grown(bred, capacity=3).specs}
     for trial in bred.trials:
         assert (specs[trial.number].inherit is None) == (trial.parent is None)
         if trial.parent is not None:
@@ -80,14 +109,57 @@ def test_a_parent_that_still_trains_has_no_weights_to_give(bred: World) -> None:
             assert parent.ended < trial.started
 
 
+def test_a_parent_without_weights_is_none(bred: World) -> None:
+    """The best ends without weights, the next best fails: nobody starts from either, and the record says so."""
+    scores = [0.1, 0.5, 0.9, 0.8]
+
+    def script(spec: TrialSpec, attempt: int) -> list[Any]:
+        if spec.number == 3:
+            return [0.99, Cause.EXCEPTION]
+        return [scores[spec.number] if spec.number < len(scores) else 0.2 for _ in range(4)]
+
+    specs = grown(bred, script, mute=[2]).specs
+    assert bred.trials[3].parent is None  # a child of the best
+    assert {trial.parent for trial in bred.trials} - {None} == {1, 4, 5}
+    for spec in specs:
+        parent = bred.trials[spec.number].parent
+        assert spec.inherit == (None if parent is None else weights_of(bred, parent))
+
+
+def test_weights_that_were_removed_are_no_start(bred: World) -> None:
+    def script(spec: TrialSpec, attempt: int) -> list[float]:
+        if spec.number == 4:
+            for file in (bred.store / "small" / "weights").iterdir():
+                file.unlink()
+        return by_x(spec, attempt)
+
+    grown(bred, script)
+    assert [trial.parent is None for trial in bred.trials][:6] == [True, True, False, False, False, True]
+
+
+def test_weights_of_which_nothing_was_used_make_no_parent(bred: World) -> None:
+    grown(bred, alien=[4, 5])
+    assert [trial.parent is None for trial in bred.trials] == [number in (0, 1, 4, 5) for number in range(8)]
+
+
+def test_that_nothing_was_used_is_known_after_an_interruption(bred: World) -> None:
+    bred.crash_at = lambda call, number: call == "resume" and number == 4
+    assert grown(bred, alien=[4]).specs[-1].inherit is not None
+    assert bred.trials[4].parent is None
+    assert grown(bred, alien=[4]).specs[0].inherit is None
+    assert bred.trials[4].state is State.COMPLETE
+    assert [trial.parent is None for trial in bred.trials] == [number in (0, 1, 4) for number in range(8)]
+    assert all(step.recorded == step.made for step in bred.repeated())
+
+
 def test_without_inheritance_no_parent_is_recorded(world: Callable[..., World]) -> None:
     small = world(searcher=EVOLUTION | {"inherit": False}, budget={"trials": 6})
-    assert {spec.inherit for spec in small.script(by_x).specs} == {None}
+    assert {spec.inherit for spec in grown(small).specs} == {None}
     assert {trial.parent for trial in small.trials} == {None}
 
 
 def test_replicates_train_from_scratch_and_a_test_as_its_model_did(bred: World) -> None:
-    executor = bred.script(by_x)
+    executor = grown(bred)
     child = bred.trials[-1]
     with closing(Ledger(bred.store)) as ledger:
         record = ledger.sweep("small")
@@ -103,7 +175,7 @@ def test_replicates_train_from_scratch_and_a_test_as_its_model_did(bred: World) 
 
 
 def test_a_child_is_exported_and_shown_as_itself(bred: World) -> None:
-    bred.script(by_x)
+    grown(bred)
     child = bred.trials[-1]
     assert child.parent is not None
     with closing(Ledger(bred.store)) as ledger:

@@ -1,4 +1,4 @@
-"""A thousand sweeps under random faults, in simulated time: lost workers and nodes, failures, hanging trials, pauses,
+"""Hundreds of sweeps under random faults, in simulated time: lost workers and nodes, failures, hanging trials, pauses,
 stops, dying drivers.
 
 ``ASSAY_STORMS=100000`` makes it more of them.
@@ -29,7 +29,7 @@ from assay.trainables import Cause, Reported, TrialSpec
 from .sparing import SparingExecutor
 from .worlds import Crash, FragileLedger, Historian, Notes, Witness, make_sweep
 
-_STORMS = int(os.environ.get("ASSAY_STORMS", "1000"))
+_STORMS = int(os.environ.get("ASSAY_STORMS", "600"))
 _BATCH = 25
 _TRIALS, _LENGTH = 10, 9
 _INTERRUPTIONS = 3

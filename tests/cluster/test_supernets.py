@@ -25,7 +25,7 @@ from assay.cluster.supernets import missing_of_searcher
 from assay.cluster.wish import Wish
 from assay.search import SEARCHERS, Ledger, Phase, State, Sweep, Trial
 from assay.search.nas.one_shot.found import SCORE
-from assay.spaces import DamagedFileError, NoResultError, SweepError, SweepInterrupted
+from assay.spaces import Config, DamagedFileError, NoResultError, Space, SweepError, SweepInterrupted
 from assay.trainables import TrainableRef
 
 from .worlds import Notes
@@ -139,8 +139,8 @@ def test_from_the_supernet_to_the_winner(driver_of: Callable[..., Driver]) -> No
     assert supernet.number not in {row.trial for row in board.rows}
     report = supernet_report(results)
     assert report is not None
-    assert report.agreement is not None
-    assert (report.strategy, report.epochs, report.agreement.count) == ("random", 3, 2)
+    assert report.found == found
+    assert (found.strategy, found.epochs) == ("random", 3)
     assert report.seconds == supernet.seconds
     made = report.trained
     architectures = {trial.number: architecture(trial) for trial in search}
@@ -209,18 +209,14 @@ def test_what_cannot_be_trained_ends_the_sweep_with_the_reason(
         driver.run()
 
 
-def test_what_limits_refuse_is_told(driver_of: Callable[..., Driver]) -> None:
-    from assay.spaces.networks.measures import parameter_count
+ASKED = {"strategy": "random", "epochs": 1, "top": 9, "samples": 9, "candidates": 50}
 
-    networks = sweep_of().networks()
-    assert networks is not None
-    deep = {"architecture.stage1.depth": 2, "architecture.stage1.op1": "conv3x3", "architecture.stage1.op2": "conv3x3"}
-    most = parameter_count(
-        networks.build(sweep_of().parameters.complete(deep | {"architecture.stage2.op1": "conv3x3"}))
+
+def test_what_the_search_refuses_is_told(driver_of: Callable[..., Driver]) -> None:
+    networks = {"input": [1, 8, 8], "output": 10, "stages": STAGES, "zero_cost": ["params"], "prefilter": 0.5}
+    driver = driver_of(
+        sweep_of(searcher=ASKED, architecture=networks, budget={"trials": 5}, leaderboard={"top": 1}),
     )
-    limits = [{"metric": "params", "max": most - 1}]
-    searcher = {"strategy": "random", "epochs": 1, "top": 9, "samples": 9, "candidates": 50}
-    driver = driver_of(sweep_of(searcher=searcher, constraints=limits, budget={"trials": 5}, leaderboard={"top": 1}))
     report = supernet_report(driver.run())
     found = read_found(driver.ledger, driver.record)
     assert report is not None
@@ -233,7 +229,41 @@ def test_what_limits_refuse_is_told(driver_of: Callable[..., Driver]) -> None:
     assert report.trained.refused == len(passed) > 0
     assert len({*report.trained.top, *report.trained.samples}) + len(passed) + report.trained.waiting == len(reached)
     assert report.trained.waiting > 0
-    assert report.trained.reasons == ("break limits on params", "are the same network as one that was tried")
+    assert report.trained.reasons == ("are below the prefilter", "are the same network as one that was tried")
+
+
+@pytest.mark.parametrize("strategy", ["random", "darts"])
+def test_what_is_known_before_training_keeps_an_architecture_from_being_found(
+    driver_of: Callable[..., Driver], strategy: str
+) -> None:
+    from assay.spaces.networks.measures import parameter_count
+
+    networks = sweep_of().networks()
+    assert networks is not None
+    space = sweep_of().parameters
+    sizes = sorted(parameter_count(networks.build(config)) for config in _networks(space))
+    limit, rule = sizes[len(sizes) // 2], "architecture.stage2.op1 != 'conv1x1' or architecture.stage1.depth == 1"
+    bounds = [{"metric": "params", "max": limit}, {"metric": "latency_ms", "max": 1e9}, {"require": rule}]
+    bounds.append({"require": "lr < 1 or architecture.stage1.depth == 1"})  # not of the supernet
+    driver = driver_of(
+        sweep_of(searcher=ASKED | {"strategy": strategy}, constraints=bounds, budget={"trials": 3}),
+    )
+    driver.run()
+    found = read_found(driver.ledger, driver.record)
+    assert found is not None
+    allowed = {networks.canonical(one) for one in _networks(driver.record.sweep.parameters)
+               if parameter_count(networks.build(one)) <= limit}  # fmt: skip
+    assert {networks.canonical(one.config) for one in found.candidates} <= allowed
+    assert len(allowed) < len({networks.canonical(one) for one in _networks(space)})
+    top = [one.config for one in found.candidates if one.origin == "top"]
+    assert len(top) == min(9, len(allowed))
+
+
+def _networks(space: Space) -> list[Config]:
+    """Every network of a small space."""
+    names = [name for name in space if name.startswith("architecture.")]
+    return list(Space({name: space[name] for name in names},
+                      [one for one in space.constraints if set(one.parents) <= set(names)]).configs())  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.stats import norm
-from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
 from assay.search.gaussian_process import Kernel, Posterior, _cost, fit, log_expected_improvement, one_thread
 
@@ -56,6 +56,39 @@ def test_what_runs_makes_surer_and_changes_no_expectation() -> None:
     assert (sure <= unsure + 1e-12).all()
 
 
+def test_agreement_is_that_of_predictions_without_the_one_predicted() -> None:
+    kernel = Kernel(np.array([1.0, 1.0, 2.0, 0.5]), 1.3, 0.1)
+    values = ROWS.sum(axis=1) - ROWS.sum(axis=1).mean()
+    alone = []
+    for place in range(len(ROWS)):
+        others = np.arange(len(ROWS)) != place
+        alone.append(Posterior(kernel, ROWS[others], values[others], np.empty((0, 4))).mean(ROWS[[place]])[0])
+    expected = np.corrcoef(alone, values)[0, 1]
+    assert expected > 0.5
+    assert Posterior(kernel, ROWS, values, np.empty((0, 4))).agreement == pytest.approx(expected)
+
+
+def test_scores_that_say_nothing_of_each_other_do_not_agree() -> None:
+    one_place = Kernel(np.full(4, 1e-6), 1.0, 0.1)  # each is predicted by the mean of the others: less where it is more
+    assert Posterior(one_place, ROWS, VALUES, np.empty((0, 4))).agreement == 0.0
+    assert Posterior(Kernel(np.ones(4), 1.0, 0.1), ROWS, np.zeros(14), np.empty((0, 4))).agreement == 0.0
+
+
+def test_augmented_improvement_is_that_of_the_paper_and_turns_from_what_is_known() -> None:
+    kernel = Kernel(np.ones(4), 1.0, 0.5)
+    posterior = Posterior(kernel, ROWS, VALUES, np.empty((0, 4)))
+    best = int(posterior.mean(ROWS).argmax())
+    rows = np.concatenate([ROWS[[best]], RNG.random((4, 4))])
+    mean, deviation = posterior.at(rows)
+    z = (mean - posterior.mean(ROWS).max()) / deviation
+    improvement = deviation * (z * norm.cdf(z) + norm.pdf(z))
+    factor = 1 - math.sqrt(0.5) / np.sqrt(0.5 + deviation**2)
+    assert posterior.log_improvement(rows) == pytest.approx(np.log(improvement * factor))
+    again = Posterior(kernel, ROWS, VALUES, np.repeat(ROWS[[best]], 200, axis=0)).log_improvement(rows)
+    assert again[0] < posterior.log_improvement(rows)[0] - 4  # log EI alone falls by less than 3
+    assert np.isfinite(again).all()
+
+
 def test_a_group_that_matters_gets_more_weight() -> None:
     rows = RNG.random((60, 2))
     values = np.sin(6 * rows[:, 0])
@@ -74,10 +107,12 @@ def test_linear_algebra_has_one_thread_as_long_as_asked_for() -> None:
     def threads() -> set[int]:
         return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
-    before = threads()
-    with one_thread():
-        assert threads() == {1}
-    assert threads() == before
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        assert before == {2}
+        with one_thread():
+            assert threads() == {1}
+        assert threads() == before
 
 
 def test_equal_rows_do_no_harm() -> None:

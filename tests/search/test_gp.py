@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
 from assay.search import SEARCHERS, Phase, Report, State, Trial
 from assay.search.gaussian_rows import FeatureRanks, Pool, Rows
 from assay.search.gp import GaussianProcessSearch
+from assay.search.searcher import draw
 from assay.spaces import Config, Limit, Objective, Space
 
 SCORE = Objective("score", "maximize")
@@ -57,6 +60,39 @@ def told(searcher: GaussianProcessSearch, space: Space, count: int, seed: int = 
     for number, config in enumerate(configs):
         searcher.tell(over(number, config, float(np.random.default_rng(number).normal())))
     return set(configs)
+
+
+def random_share(score: Callable[[Config, float], float]) -> float:
+    """Of 60 proposals, how many are drawn; ``score`` gets a config and noise."""
+    found = 0
+    for seed in range(10):
+        searcher = GaussianProcessSearch(CELL, SCORE, seed, 5)
+        noise = np.random.default_rng(seed)
+        for number, config in enumerate(CELL.sample_many(noise, 24)):
+            searcher.tell(over(number, config, score(config, float(noise.normal()))))
+        for number in range(24, 30):
+            rng = np.random.default_rng([seed, number])
+            rng.random(2)  # whether to draw is decided twice
+            found += searcher.ask(number, ()) == draw(CELL, rng, ())
+    return found / 60
+
+
+def test_the_less_is_predicted_the_more_is_random() -> None:
+    assert random_share(lambda config, noise: cell_score(config)) < 0.35
+    assert 0.5 < random_share(lambda config, noise: noise) < 1
+
+
+def test_a_rung_needs_two_scores_for_each_parameter() -> None:
+    searcher = GaussianProcessSearch(CELL, SCORE, 0, 5, rungs=(1, 3))
+    configs = CELL.sample_many(np.random.default_rng(0), 12)
+    for number, config in enumerate(configs):
+        searcher.tell(over(number, config, float(number)))
+        assert (searcher._seen.level is None) == (number < 11)
+    few = Space({"one": "uniform(0, 1)", "two": "uniform(0, 1)"})
+    assert GaussianProcessSearch(few, SCORE, 0, 5, (1, 3))._seen._enough == 5
+    many = Space({f"p{index}": "uniform(0, 1)" for index in range(30)})
+    assert GaussianProcessSearch(many, SCORE, 0, 5, (1, 3))._seen._enough == 16
+    assert GaussianProcessSearch(many, SCORE, 0, 5)._seen._enough == 5
 
 
 def test_what_is_taken_is_passed_over_the_best_first() -> None:

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save, save_file
 
 from assay.spaces import TrainableError
 from assay.spaces.architectures import architecture_of
 from assay.spaces.networks.measures import flop_count, parameter_count
 from assay.trainables import Cause, Failed, Finished, TrialHandle, TrialSpec
+from assay.trainables.checkpoints import CheckpointStore
 from assay.trainables.randomness import seed_everything
 from assay.trainables.session import Session
 
@@ -165,17 +166,40 @@ def test_a_child_starts_from_its_parents_weights(tmp_path: Path, capsys: pytest.
     _, end = run(one_report, replace(SPEC, inherit=str(tmp_path / "trial-00001.safetensors")))
     kept = load(end.weights.content)
     assert all(torch.equal(kept[name], parent[name]) for name in parent)
-    assert f"weights from trial-00001.safetensors: {len(parent)} tensors copied" in capsys.readouterr().out
+    assert f"weights of the parent: {len(parent)} tensors copied" in capsys.readouterr().out
+
+
+def test_a_child_tells_whether_it_took_anything() -> None:
+    parent = save(network(seed=9).state_dict())
+    told = {}
+    for name, spec in {
+        "fits": replace(SPEC, inherit=parent),
+        "fits nowhere": replace(SPEC, inherit=save({"elsewhere": torch.zeros(1)})),
+        "nothing given": SPEC,
+    }.items():
+        told[name] = {event.inherited for event in run(one_report, spec)}
+    assert told == {"fits": {True}, "fits nowhere": {False}, "nothing given": {False}}
 
 
 @pytest.mark.parametrize("content", [None, b"no safetensors"])
-def test_weights_that_cannot_be_read_are_said_and_the_network_starts_fresh(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
-) -> None:
+@pytest.mark.parametrize("sent", [True, False])
+def test_weights_that_cannot_be_read_fail_the_trial(tmp_path: Path, content: bytes | None, sent: bool) -> None:
     file = tmp_path / "trial-00001.safetensors"
     if content is not None:
         file.write_bytes(content)
-    _, end = run(one_report, replace(SPEC, inherit=str(file)))
-    kept = load(end.weights.content)
-    assert all(torch.equal(tensor, kept[name]) for name, tensor in network().state_dict().items())
-    assert f"the weights of the parent cannot be read here, the network starts fresh: {file}" in capsys.readouterr().out
+    [failed] = run(one_report, replace(SPEC, inherit=content if sent and content else str(file)))
+    assert failed.reason.startswith("the weights of the trial's parent cannot be read")
+    assert (str(file) in failed.reason) == (not (sent and content))
+
+
+def test_weights_that_are_gone_are_not_missed_by_what_goes_on_from_a_checkpoint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = CheckpointStore(str(tmp_path / "checkpoints"))
+    staged = places.stage()
+    (staged / "model").write_text("trained")
+    place = places.commit(staged, "step-000001-0-1")
+    spec = replace(SPEC, inherit=str(tmp_path / "gone"), restore=((1, place),))
+    report, _ = run(one_report, spec)
+    assert report.inherited
+    assert "the weights of the trial's parent cannot be read" in capsys.readouterr().out

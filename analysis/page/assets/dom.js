@@ -60,6 +60,13 @@ function table(columns, rows, attributes) {
   return h("div", { class: "scroll" }, h("table", attributes, h("thead", {}, head), h("tbody", {}, body)));
 }
 
+// A table of its own height, to be scrolled where it is long.
+function tall(made) {
+  made.classList.add("tall");
+  made.setAttribute("tabindex", 0);
+  return made;
+}
+
 function keys(entries) {
   const marks = entries.map(([color, text, hollow]) => {
     const mark = h("i", { css: hollow ? { border: `2px solid var(${color})` } : { background: `var(${color})` } });

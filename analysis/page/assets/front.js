@@ -33,6 +33,18 @@ function frontOf(places, first, second, turned) {
   return front;
 }
 
+// What no other is as good as in all objectives and better in one, however many objectives there are.
+function undominated(places) {
+  const { objectives } = page.data.sweep;
+  const all = objectives.map((one, at) => {
+    const turned = one.goal === "maximize" ? 1 : -1;
+    return (at === 0 ? trials().value : trials().others[one.metric]).map((value) => turned * value);
+  });
+  const beaten = (place, by) =>
+    all.every((values) => values[by] >= values[place]) && all.some((values) => values[by] > values[place]);
+  return new Set(places.filter((place) => !places.some((other) => beaten(place, other))));
+}
+
 function drawFront(host) {
   const { objectives } = page.data.sweep;
   if (objectives.length < 2) return false;
@@ -58,21 +70,16 @@ function drawFront(host) {
   });
   const compared = (place) => trials().within[place] && trials().state[place] === "complete";
   const front = frontOf(usable.filter(compared), first, second, turned);
+  const best = undominated(usable.filter(compared));
   for (const place of usable) {
-    const look = front.includes(place) ? "best" : compared(place) ? "" : "stopped";
+    const look = best.has(place) ? "best" : compared(place) ? "" : "stopped";
     const mark = s("circle", {
       class: `dot ${look}`,
       cx: f.x(second[place]),
       cy: f.y(first[place]),
       r: look === "best" ? 4.5 : 3,
     });
-    f.plot.append(
-      pickable(
-        mark,
-        trials().number[place],
-        `${trialText(trials().number[place])}\n${b.metric} ${number(second[place])}`,
-      ),
-    );
+    f.plot.append(pickable(mark, trials().number[place], trialText(trials().number[place])));
   }
   f.plot.append(
     s("path", { class: "stair", d: stairs(front.map((place) => [f.x(second[place]), f.y(first[place])])) }),
@@ -80,7 +87,7 @@ function drawFront(host) {
   for (const one of fresh) f.plot.append(freshMark(f, one, a.metric, b.metric));
   host.append(
     keys([
-      ["--best", "front of the search"],
+      ["--best", objectives.length > 2 ? "front of the search in all objectives; line: in these two" : "front of the search"],
       ["--other", "others"],
       ["--q1", "stopped early, or beyond a limit"],
       ...(fresh.length ? [["--warm", "finalists by fresh replicates"]] : []),
@@ -96,7 +103,7 @@ function freshMark(f, point, a, b) {
   const mark = s("g", {}, s("path", { class: "validated", d: `M${f.x(x.mean)} ${f.y(y.mean) - 6}l6 6l-6 6l-6 -6Z` }));
   if (known(x.low) && known(x.high)) mark.append(line(f.x(x.low), f.y(y.mean), f.x(x.high), f.y(y.mean)));
   if (known(y.low) && known(y.high)) mark.append(line(f.x(x.mean), f.y(y.low), f.x(x.mean), f.y(y.high)));
-  return pickable(mark, point.trial, `${trialText(point.trial)}\n${b} ${number(x.mean)}`);
+  return pickable(mark, point.trial, trialText(point.trial));
 }
 
 function drawFrontTable(host, front) {
@@ -107,10 +114,9 @@ function drawFrontTable(host, front) {
     .map((one) => [
       [one.trial, one.default ? tag("default") : "", one.trial === front.knee?.trial ? tag("knee") : ""],
       ...metrics.map((metric) => shown(one.values[metric])),
-      one.on_front ? "yes" : "",
-      chance(one.p_front),
+      `${one.on_front ? "yes, " : ""}${chance(one.p_front)}`,
     ]);
-  host.append(table(["trial", ...metrics, "on the front", "P(on it)"], rows, { class: "small" }));
+  host.append(table(["trial", ...metrics, "front"], rows, { class: "small" }));
   const ends = front.hypervolume_interval;
   host.append(
     h(

@@ -45,6 +45,12 @@ function boardColumns(rows) {
       "adjusted p of the test that it is worse than the best",
     ],
     some((row) => row.tied) && ["tied", (row) => !row.tied, (row) => (row.tied ? "yes" : "")],
+    some((row) => row.supernet) && [
+      "supernet",
+      (row) => (row.supernet ? 1e6 * (row.supernet.kind !== "top") + row.supernet.place : Infinity),
+      (row) => row.supernet?.words ?? "",
+      "proposed by the supernet, or drawn at random to check what its scores are worth",
+    ],
     some((row) => known(row.p_best)) && [
       "P(best)",
       (row) => -(row.p_best ?? 0),
@@ -92,7 +98,11 @@ function boardColumns(rows) {
       (row) => interval(row.others[name]),
     ]),
     ["training", (row) => row.cost_seconds ?? Infinity, (row) => seconds(row.cost_seconds), "of a full run"],
-    some((row) => row.network) && ["architecture", (row) => row.network, (row) => row.network],
+    some((row) => row.network) && [
+      "architecture",
+      (row) => row.network,
+      (row) => h("div", { class: "words", title: row.network }, row.network_short),
+    ],
     ...names
       .slice(0, MOST_PARAMETERS)
       .map((column) => [
@@ -221,7 +231,7 @@ function drawDetail(host) {
         "div",
         {},
         h("h3", {}, "Compared"),
-        table(["parameter", `trial ${trial}`, ...compared.map(([name]) => name)], rows),
+        tall(table(["parameter", `trial ${trial}`, ...compared.map(([name]) => name)], rows)),
         page.rows.get(trial)?.rope ? ropeLine(page.rows.get(trial)) : null,
       ),
     ),

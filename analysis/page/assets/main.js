@@ -2,6 +2,7 @@
 
 const SECTIONS = [
   ["leaderboard", "Leaderboard", drawLeaderboard, "wide"],
+  ["network", "Network", drawNetwork, "wide"],
   ["forest", "Fresh scores", drawForest, "half"],
   ["paired", "Paired replicates", drawPaired, "half"],
   ["differences", "Differences", drawDifferences, "half"],
@@ -25,6 +26,7 @@ const SECTIONS = [
 ];
 
 function titleOf(id, title) {
+  if (id === "network" && page.data.network) return `Network of trial ${page.data.network.trial}`;
   return id === "trials" ? `All ${plural(trials().number.length, "trial")} of the search` : title;
 }
 

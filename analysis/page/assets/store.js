@@ -44,6 +44,9 @@ function trialText(trial) {
   const lines = [`trial ${trial}: ${trials().state[place]}, ${plural(trials().steps[place], unit)}`];
   if (known(trials().value[place])) lines.push(`search ${metric} ${number(trials().value[place])}`);
   if (row && row.fresh) lines.push(`fresh ${metric} ${interval(row.fresh)}`);
+  for (const [name, values] of Object.entries(trials().others))
+    if (known(values[place])) lines.push(`${name} ${row?.others[name] ? interval(row.others[name]) : number(values[place])}`);
+  if (trials().network) lines.push(trials().network[place]);
   return lines.join("\n");
 }
 

@@ -12,12 +12,19 @@ function trialColumns() {
     ...Object.entries(all.others).map(([name, values]) => [name, values, (value) => number(value)]),
     [unit, all.steps, String],
     ["time", all.seconds, seconds],
+    ...(all.network ? [["architecture", all.network, String]] : []),
   ];
   return [
     ...facts.map(([name, values, text]) => ({ name, values, text })),
     ...columns()
       .filter((column) => column.searched)
-      .map((column) => ({ name: column.name, values: column.values, text: (value) => told(column, value), column })),
+      .map((column) => ({
+        name: column.name,
+        values: column.values,
+        text: (value) => told(column, value),
+        column,
+        hidden: Boolean(all.network) && NETWORK.test(column.name), // told in a column of their own; to filter by
+      })),
   ];
 }
 
@@ -82,8 +89,9 @@ function drawTrials(host) {
   return count > 0;
 }
 
-function drawSheet(body, all) {
-  const test = matcher(page.filter, all);
+function drawSheet(body, every) {
+  const test = matcher(page.filter, every);
+  const all = every.filter((one) => !one.hidden);
   const inside = page.brushedOnly ? brushed() : null;
   const places = trials()
     .number.map((_, place) => place)
@@ -103,7 +111,7 @@ function drawSheet(body, all) {
     page.trialSort,
     (sort) => {
       page.trialSort = sort;
-      drawSheet(body, all);
+      drawSheet(body, every);
     },
   );
   const failed = trials().state.includes("failed");
@@ -125,7 +133,7 @@ function drawSheet(body, all) {
         on: {
           click: () => {
             page.sheet += step;
-            drawSheet(body, all);
+            drawSheet(body, every);
           },
         },
       },

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from ....spaces import Config, Space
+from ....spaces import Config, Limit, Space
 from ....spaces.architectures import Architecture
+from ..screening import Screen
 from .choices import most_probable
 from .data import Data
+from .evolving import evolve
 from .found import Candidate
 from .searchable import Searchable
 from .supernet import Sample, Supernet
@@ -24,7 +26,13 @@ _MOST_PROBABLE = 20_000
 
 
 class Choosing:
-    """The architectures that are worth training from scratch, and random ones beside them."""
+    """The architectures that are worth training from scratch, and random ones beside them.
+
+    None of them breaks a limit that is known before training, or a constraint of the sweep.
+
+    Args:
+        options: :meth:`OneShotOptions.plan`.
+    """
 
     def __init__(
         self,
@@ -42,6 +50,8 @@ class Choosing:
         self._supernet = supernet
         self._data = data
         self._device = device
+        self._space = Space(architecture.parameters(), options["constraints"])
+        self._screen = Screen(architecture, self._space, [Limit(**limit) for limit in options["limits"]], seed=seed)
         self._rng = np.random.default_rng([seed, 1])
         self._configs: set[Config] = set()
         self._seen: set[str] = set()  # canonical texts, which take longer to find
@@ -56,14 +66,17 @@ class Choosing:
             yield Candidate(config, "sample", self._score(config))
 
     def _top(self, wanted: int) -> list[Candidate]:
-        """What the supernet prefers; the best of random ones where it prefers nothing, or too few."""
+        """What the supernet prefers; what scores best with its weights where it prefers nothing, or too few."""
         best: list[Candidate] = []
         if self._supernet.independent:
             best += itertools.islice(self._probable(), wanted)
         elif self._supernet.learns:
             best += self._scored(self._drawn())
         if len(best) < wanted:
-            best += self._scored(self._random())
+            found = evolve(
+                self._space, self._score, self._is_new, self._random(), self._rng, self._options["candidates"]
+            )
+            best += [Candidate(config, "top", score) for config, score in found]
         return best[:wanted]
 
     def _probable(self) -> Iterator[Candidate]:
@@ -85,13 +98,12 @@ class Choosing:
         return (config for config in map(self._searchable.config_of, samples) if self._is_new(config))
 
     def _random(self) -> Iterator[Config]:
-        space = Space(self._architecture.parameters())
         wanted = max(self._options["candidates"], self._options["samples"])
         for _ in range(_TRIES):
-            yield from (config for config in space.sample_many(self._rng, wanted) if self._is_new(config))
+            yield from (config for config in self._space.sample_many(self._rng, wanted) if self._is_new(config))
 
     def _is_new(self, config: Config) -> bool:
-        if config in self._configs or not self._architecture.feasible(config):
+        if config in self._configs or not self._space.feasible(config) or self._screen.refuses(config):
             return False
         self._configs.add(config)
         key = self._architecture.canonical(config)

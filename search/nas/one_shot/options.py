@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from typing import Any, Literal
 
 from pydantic import Field
 
-from ....spaces import Config, Objective, Space, SpaceError
+from ....spaces import Config, Limit, Objective, Space, SpaceError
 from ...random_search import RandomSearch
 from ...searcher import Searcher, SearcherOptions
 
@@ -70,7 +71,8 @@ class OneShotOptions(SearcherOptions):
     samples: int = Field(default=5, ge=0)
     """Random architectures that are trained from scratch as well: what the supernet's scores are worth."""
     candidates: int = Field(default=100, ge=1)
-    """Architectures that are scored with the supernet's weights; by darts, gumbel_darts, proxyless only for cells."""
+    """Architectures that are scored with the supernet's weights in all; random finds them by evolution, and 1000 are as
+    many as in its paper. By darts, gumbel_darts, proxyless only for cells."""
 
     def build(self, space: Space, objective: Objective, seed: int, rungs: Sequence[int] = ()) -> Searcher:
         """A searcher that knows nothing of a supernet: see :meth:`proposing`."""
@@ -80,6 +82,12 @@ class OneShotOptions(SearcherOptions):
         """A searcher that proposes what the supernet found."""
         return OneShotSearch(space, seed, architectures)
 
-    def plan(self) -> dict[str, Any]:
-        """What a worker has to know to train the supernet."""
-        return self.model_dump(exclude={"type"})
+    def plan(self, limits: Iterable[Limit] = (), constraints: Iterable[str] = ()) -> dict[str, Any]:
+        """What a worker has to know to train the supernet, and to choose among its architectures.
+
+        Args:
+            limits: those that are known before training count.
+            constraints: expressions of nothing but parameters of the architecture.
+        """
+        given = {"limits": [asdict(limit) for limit in limits], "constraints": list(constraints)}
+        return self.model_dump(exclude={"type"}) | given

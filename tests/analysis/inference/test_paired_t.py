@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 
 import numpy as np
@@ -67,14 +68,17 @@ def test_holm_worked_example() -> None:
     np.testing.assert_allclose(holm(np.array([0.03, 0.01, 0.04, 0.02])), [0.06, 0.04, 0.06, 0.06])
 
 
-@settings(max_examples=25)  # statsmodels takes 50 ms a call
+@settings(deadline=None)  # a busy machine is no mistake
 @given(P_VALUES)
 def test_holm_agrees_with_statsmodels(p_values: Floats) -> None:
     adjusted = holm(p_values)
-    expected = multipletests(p_values, method="holm")[1] if len(p_values) else p_values
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "collect", lambda: 0)  # it is called; half a second in the process of all tests
+        expected = multipletests(p_values, method="holm")[1] if len(p_values) else p_values
     np.testing.assert_allclose(adjusted, expected, atol=1e-12)
 
 
+@settings(deadline=None)
 @given(P_VALUES, st.randoms(use_true_random=False))
 def test_holm_properties(p_values: Floats, random: object) -> None:
     adjusted = holm(p_values)

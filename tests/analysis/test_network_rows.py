@@ -1,0 +1,108 @@
+"""What a leaderboard and a trial say of networks and of the supernet that proposed them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from assay.analysis import Results
+from assay.analysis.network_trial import NetworkFacts
+from assay.analysis.page.board_table import board_table
+from assay.analysis.supernet import supernet_lines, supernet_report
+from assay.analysis.supernet_trials import Origin
+from assay.analysis.terminal import config_table, leaderboard_table, supernet_table, trials_table
+from assay.search import State
+
+from .conftest import Recorder
+from .networks import HUB, one_shot
+from .test_terminal import shown
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> Results:
+    return one_shot(tmp_path).results()
+
+
+def test_the_leaderboard_says_whose_a_network_is(found: Results) -> None:
+    board = found.leaderboard()
+    assert {row.trial: row.supernet for row in board.rows} == {
+        1: None,
+        2: Origin("top", 1, 0.9),
+        3: Origin("top", 2, 0.8),
+        4: Origin("sample", 1, 0.7),
+    }
+    table = shown(leaderboard_table(board, wide=False)).splitlines()
+    lines = {line.split()[1]: line for line in table if line.strip()[:1].isdigit()}
+    assert "2nd choice" in lines["3"]
+    assert "random check" in lines["4"]
+    assert "choice" not in lines["1"]
+    rows = {row["trial"]: row for row in board.to_dict()["rows"]}
+    assert rows[2]["supernet"] == {"kind": "top", "place": 1, "score": 0.9, "words": "1st choice"}
+    assert rows[1]["supernet"] is None
+    assert (rows[2]["network"], rows[2]["network_short"]) == ("conv5x5-4/2, conv3x3-4 | pool-3",) * 2
+    assert "2 (supernet: 1st choice)" in board_table(board)
+    assert "4 (supernet: random check)" in board_table(board)
+
+
+def test_no_column_where_there_is_no_supernet(finished: Results) -> None:
+    board = finished.leaderboard()
+    assert "supernet" not in shown(leaderboard_table(board))
+    assert "supernet" not in board_table(board)
+
+
+def test_rows_of_a_model_space_are_short_and_have_the_whole_as_a_hint(tmp_path: Path) -> None:
+    made = Recorder(tmp_path, architecture=HUB)
+    default = made.record.sweep.parameters.default()
+    made.replicate(made.search([0.5], dict(default)), [0.5, 0.51])
+    every = dict(default) | dict.fromkeys(HUB["parameters"], "sep_conv_5x5")
+    made.replicate(made.search([0.6], every), [0.6, 0.61])
+    results = made.results()
+    short = "3 changed: cell_0_1=sep_conv_5x5 … cell_1_2=sep_conv_5x5"
+    whole = "cell_0_1=sep_conv_5x5 cell_0_2=sep_conv_5x5 cell_1_2=sep_conv_5x5"
+    assert short in shown(config_table(results.leaderboard()))
+    assert short in shown(trials_table(results.trials, results.sweep))
+    assert f'<td title="{whole}">{short}</td>' in board_table(results.leaderboard())
+    assert results.leaderboard().to_dict()["rows"][0]["network"] == whole
+    facts = NetworkFacts.of(results, results.trials[3])
+    assert facts.lines == [f"network: 3 changed: {whole}"]
+    assert facts.to_dict() == {"network": whole}
+
+
+def test_a_trial_says_what_the_supernet_has_to_do_with_it(found: Results) -> None:
+    facts = NetworkFacts.of(found, found.trials[4])
+    assert facts.lines == [
+        "network: project-4/2, conv5x5-4 | pool-3",
+        "supernet: random check, score 0.7000 with its weights",
+    ]
+    assert facts.to_dict()["origin"] == {"kind": "sample", "place": 1, "score": 0.7, "words": "random check"}
+    assert "origin" not in NetworkFacts.of(found, found.trials[1]).to_dict()  # the default
+
+
+def test_the_supernet_shows_what_it_found(found: Results) -> None:
+    facts = NetworkFacts.of(found, found.trials[0])
+    assert facts.report == supernet_report(found)
+    assert facts.report is not None
+    table = shown(supernet_table(facts.report, found.sweep))
+    (second,) = (line.split() for line in table.splitlines() if "2nd choice" in line)
+    assert second == ["2nd", "choice", "0.8000", "0.3000", "3", "0.8000", "conv5x5-4/2,", "identity", "|", "pool-3"]
+    assert facts.to_dict()["supernet"]["candidates"][1]["trial"] == 3
+    assert "warning: it collapsed" in facts.report.lines()
+    assert supernet_lines(found)[-1] == f"its architectures: assay show demo --store {found.ledger.store} 0"
+
+
+def test_a_damaged_file_is_told_and_hinders_nothing_else(tmp_path: Path) -> None:
+    made = one_shot(tmp_path)
+    (made.ledger.store / "found.json").write_text("{}")
+    results = made.results()
+    facts = NetworkFacts.of(results, results.trials[0])
+    assert facts.report is None
+    assert "is not the file that was written" in facts.lines[0]
+    assert "is not the file that was written" in facts.to_dict()["supernet_note"]
+    assert {row.supernet for row in results.leaderboard().rows} == {None}
+
+
+def test_a_supernet_that_is_not_over_has_found_nothing(tmp_path: Path) -> None:
+    results = one_shot(tmp_path).results()
+    assert NetworkFacts.of(results, replace(results.trials[0], state=State.RUNNING)) == NetworkFacts()

@@ -1,0 +1,82 @@
+"""Networks in one line: whole where there is room, short in a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from assay.analysis.network_text import NetworkWords, elided
+from assay.search import Sweep
+from assay.search.section_architecture import ArchitectureSection
+
+from .networks import HUB, STAGED, network
+
+
+def sweep_of(architecture: dict[str, Any] | None, **parameters: Any) -> Sweep:
+    raw = {
+        "name": "a",
+        "objectives": [{"metric": "loss", "goal": "minimize"}],
+        "parameters": {"lr": "loguniform(1e-3, 1e-1)"} | parameters,
+        "budget": {"trials": 9},
+    }
+    return Sweep.make(raw | ({"architecture": architecture} if architecture else {}))
+
+
+def test_a_network_of_stages_is_told_layer_by_layer() -> None:
+    words, config = NetworkWords(sweep_of(STAGED)), network("conv5x5", "identity") | {"lr": 0.1}
+    assert words.text(config) == words.brief(config) == words.short(config) == "conv5x5-4/2, identity | pool-3"
+    assert words.readable(config) == {"architecture": "conv5x5-4/2, identity | pool-3", "lr": 0.1}
+
+
+def test_of_a_model_space_a_table_says_what_differs_from_the_default() -> None:
+    """Without the library and the file that made it."""
+    sweep = sweep_of(HUB)
+    words, default = NetworkWords(sweep), sweep.parameters.default()
+    assert words.text(default) == "cell_0_1=skip cell_0_2=skip cell_1_2=skip"
+    assert words.short(default) == "default"
+    changed = dict(default) | {"architecture.cell_1_2": "sep_conv_3x3"}
+    assert words.short(changed) == words.brief(changed) == "1 changed: cell_1_2=sep_conv_3x3"
+    assert words.text(changed) == "cell_0_1=skip cell_0_2=skip cell_1_2=sep_conv_3x3"
+    every = dict(default) | dict.fromkeys(HUB["parameters"], "sep_conv_5x5")
+    assert words.brief(every) == "3 changed: cell_0_1=sep_conv_5x5 cell_0_2=sep_conv_5x5 cell_1_2=sep_conv_5x5"
+    assert words.short(every) == "3 changed: cell_0_1=sep_conv_5x5 … cell_1_2=sep_conv_5x5"
+
+
+def test_a_long_network_keeps_its_ends() -> None:
+    deep = {**STAGED, "stages": [{"ops": ["conv3x3", "conv5x5"], "depth": 12, "width": 4}]}
+    at = "architecture.stage1."
+    layers = {f"{at}op{layer}": "conv3x3" if layer % 2 else "conv5x5" for layer in range(1, 13)}
+    short = NetworkWords(sweep_of(deep)).short({f"{at}depth": 12, f"{at}width": 4} | layers)
+    assert short.startswith("conv3x3-4, conv5x5-4, conv3x3-4,")
+    assert short.endswith(" … pool-3")
+    assert 60 < len(short) <= 72
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("one two three", "one two three"),
+        ("one two three four", "one two … four"),
+        ("one incomprehensible three", "one … three"),
+        ("incomprehensibilities three", "incomprehensib…"),
+        ("incomprehensibilities", "incomprehensib…"),
+    ],
+)
+def test_what_is_left_out_is_in_the_middle(text: str, told: str) -> None:
+    assert elided(text, 15) == told
+
+
+def test_a_config_without_a_network_has_no_words() -> None:
+    for words in (NetworkWords(sweep_of(None)), NetworkWords(sweep_of(STAGED)), NetworkWords(sweep_of(HUB))):
+        assert words.text({"lr": 0.1}) == words.brief({"lr": 0.1}) == words.short({"lr": 0.1}) == ""
+        assert words.readable({"lr": 0.1}) == {"lr": 0.1}
+
+
+def test_the_section_is_read_once_for_many_configs(monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep, read, calls = sweep_of(STAGED), ArchitectureSection.networks, []
+    monkeypatch.setattr(ArchitectureSection, "networks", lambda self, *given: calls.append(1) or read(self, *given))
+    words = NetworkWords(sweep)
+    for op in ("conv3x3", "conv5x5"):
+        words.short(network(op, op))
+    assert len(calls) == 1
