@@ -7,26 +7,22 @@ Regret is of the best value seen at any unit of training, 0 for the best value k
 from __future__ import annotations
 
 import heapq
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from feeding import tables_of
+from feeding import FULL_RUN_SECONDS, simulated, tables_of
 from nni_evolution import run_evolution
 from numpy.typing import NDArray
 from tables import CurveTable
 
-from assay.cluster import Controller, Silent, VirtualExecutor
 from assay.cluster.phases import search_plan
-from assay.search import Ledger, Phase, State, Sweep
+from assay.search import State, Sweep
 from assay.spaces import Config
-from assay.trainables import TrialSpec
 
 WORKERS = 4
 RUNS = 32
-UNIT = 1000.0  # seconds that the mean full run of a table is scaled to
 _POINTS = 4  # of a curve, for each full run of the budget
 _FAILED = -1e30  # the score of a run that diverged, where one has to be told
 
@@ -83,7 +79,7 @@ class _FullRuns:
         curve, seconds = self._table.curve(Config(values))
         whole = np.isfinite(curve)
         length = len(curve) if whole.all() else int(whole.argmin())
-        times = self._now + np.cumsum(seconds)[:length] * UNIT / self._table.seconds
+        times = self._now + np.cumsum(seconds)[:length] * FULL_RUN_SECONDS / self._table.seconds
         if whole.all():
             self.seen += zip(times.tolist(), curve.tolist(), strict=True)
         sign = 1 if self._table.objective.goal == "maximize" else -1
@@ -104,7 +100,7 @@ class _FullRuns:
 
 def run_nni(table: CurveTable, seed: int, runs: int) -> Curve:
     """Regret of NNI's regularised evolution on a grid of times."""
-    limit = runs * UNIT / WORKERS
+    limit = runs * FULL_RUN_SECONDS / WORKERS
     full = _FullRuns(table, limit)
     run_evolution(table.space, seed, full.start, full.finish, full.free)
     return _curve(table, full.seen, _grid(runs))
@@ -112,7 +108,7 @@ def run_nni(table: CurveTable, seed: int, runs: int) -> Curve:
 
 def run(table: CurveTable, searcher: str, scheduler: str, seed: int, runs: int) -> Curve:
     """Regret on a grid of times."""
-    limit = runs * UNIT / WORKERS
+    limit = runs * FULL_RUN_SECONDS / WORKERS
     sweep = Sweep(
         name="early_stopping",
         seed=seed,
@@ -123,31 +119,14 @@ def run(table: CurveTable, searcher: str, scheduler: str, seed: int, runs: int) 
         fidelity={"max": table.max},
         budget={"time": f"{limit:.0f}s"},
     )
-    known: dict[Config, Any] = {}
-
-    def train(spec: TrialSpec, step: int) -> tuple[dict[str, float], float]:
-        config = Config(spec.config)
-        if config not in known:
-            known[config] = table.curve(config)
-        values, seconds = known[config]
-        return {table.objective.metric: float(values[step - 1])}, float(seconds[step - 1] * UNIT / table.seconds)
-
-    with tempfile.TemporaryDirectory() as folder:
-        ledger = Ledger(folder, create=True)
-        record = ledger.create_sweep(sweep, folder)
-        executor = VirtualExecutor(train, WORKERS)
-        Controller(ledger, record, executor, clock=executor.clock, observer=Silent(), lazy=True).run(
-            search_plan(sweep), [], []
-        )
-        trials = ledger.trials(record, Phase.SEARCH)
-        ledger.close()
+    trials = simulated(table, sweep, search_plan(sweep), WORKERS)
     metric = table.objective.metric
     seen = [(r.elapsed, float(r.metrics[metric])) for t in trials if t.state is not State.FAILED for r in t.reports]
     return _curve(table, seen, _grid(runs))
 
 
 def _grid(runs: int) -> Curve:
-    return np.linspace(0, runs * UNIT / WORKERS, _POINTS * runs + 1)[1:]
+    return np.linspace(0, runs * FULL_RUN_SECONDS / WORKERS, _POINTS * runs + 1)[1:]
 
 
 def _curve(table: CurveTable, seen: Iterable[tuple[float, float]], times: Curve) -> Curve:

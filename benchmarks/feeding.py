@@ -84,6 +84,15 @@ def run(table: CurveTable, arm: str, seed: int) -> dict[str, float]:
         fidelity={"max": table.max},
         budget={"time": f"{limit:.0f}s"},
     )
+    trials = simulated(table, sweep, _plan(sweep, arm, seed), WORKERS)
+    return {str(budget): _regret(table, trials, budget) for budget in BUDGETS} | {"trials": len(trials)}
+
+
+def simulated(table: CurveTable, sweep: Sweep, plan: SearchPlan, workers: int) -> list[Trial]:
+    """The trials of a sweep over a table, through Assay's own controller, in simulated time.
+
+    A full run of a config takes :data:`FULL_RUN_SECONDS` on average.
+    """
     curves: dict[Config, Any] = {}
 
     def train(spec: TrialSpec, step: int) -> tuple[dict[str, float], float]:
@@ -91,19 +100,18 @@ def run(table: CurveTable, arm: str, seed: int) -> dict[str, float]:
         if config not in curves:
             curves[config] = table.curve(config)
         values, seconds = curves[config]
-        return {sweep.objective.metric: float(values[step - 1])}, float(
-            seconds[step - 1] * FULL_RUN_SECONDS / table.seconds
-        )
+        took = float(seconds[step - 1] * FULL_RUN_SECONDS / table.seconds)
+        return {sweep.objective.metric: float(values[step - 1])}, took
 
     with tempfile.TemporaryDirectory() as folder:
         ledger = Ledger(folder, create=True)
         record = ledger.create_sweep(sweep, folder)
-        executor = VirtualExecutor(train, WORKERS)
+        executor = VirtualExecutor(train, workers)
         controller = Controller(ledger, record, executor, clock=executor.clock, observer=Silent(), lazy=True)
-        controller.run(_plan(sweep, arm, seed), [], [])
+        controller.run(plan, [], [])
         trials = ledger.trials(record, Phase.SEARCH)
         ledger.close()
-    return {str(budget): _regret(table, trials, budget) for budget in BUDGETS} | {"trials": len(trials)}
+    return trials
 
 
 def _plan(sweep: Sweep, arm: str, seed: int) -> SearchPlan:

@@ -466,12 +466,17 @@ class Controller:
 
 @contextmanager
 def _little_collection() -> Iterator[None]:
-    """Spare the garbage collector the half million objects of the libraries: it would look at them again and again."""
+    """Spare the garbage collector the half million objects of the libraries: it would look at them again and again.
+
+    What the program froze itself stays so: there is no way to give back only some of it.
+    """
+    given_back = gc.get_freeze_count() == 0
     gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
+        if given_back:
+            gc.unfreeze()
 
 
 def _last_order(trial: Trial) -> int:

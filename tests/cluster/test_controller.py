@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -44,6 +45,18 @@ def test_every_report_is_recorded_before_the_trial_is_told_anything(world: Calla
         calls = [call for call, of in small.order if of == number and not call.startswith("before")]
         assert calls == ["add", "run", "running", "start", *["report", "resume"] * 4, "complete"]
     assert small.states == [State.COMPLETE] * 4
+
+
+def test_what_the_program_froze_stays_frozen(world: Callable[..., World]) -> None:
+    gc.unfreeze()
+    world().script(full)
+    assert gc.get_freeze_count() == 0
+    gc.freeze()
+    try:
+        world().script(full)
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
 
 
 @pytest.mark.parametrize("scheduler", ["asha", "promotion_asha", "hyperband", "median", {"type": "pbt", "interval": 2}])
