@@ -176,9 +176,9 @@ class OpenTrial:
         self.resplit, self.testable, self.data_id = end.resplit, end.testable, end.data_id
         self.train_rows, self.validation_rows = end.train_rows, end.validation_rows
 
-    def disown(self, inherited: bool) -> bool:
+    def disown(self, inherited: bool | None) -> bool:
         """Whether it turns out now that its network took nothing from its parent, which is then none."""
-        if inherited or self.parent is None or self.phase is not Phase.SEARCH:
+        if inherited is not False or self.parent is None or self.phase is not Phase.SEARCH:
             return False
         self.parent = None
         return True

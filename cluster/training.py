@@ -28,14 +28,11 @@ def load(ref: TrainableRef, networks: Mapping[str, Any] | None = None) -> Traina
     """
     if networks is None:
         return ref.load()
-    if "space" not in networks:
-        found = ref.load()
-    else:
-        from ..spaces.from_nni.fixes import nni, with_gym
+    if "space" in networks:
+        from ..spaces.from_nni.fixes import nni
 
         nni()  # before the user's file imports it: without its warnings
-        with with_gym():
-            found = ref.load()
+    found = ref.load()
     architecture_of(networks)
     return found
 

@@ -68,7 +68,7 @@ class TrialHandle:
         self.data_id = ""
         self.train_rows = self.validation_rows = 0
         self.architectures = ""  # what a supernet found, as JSON
-        self.inherited = False  # whether the built network began with weights of the trial's parent
+        self.inherited: bool | None = None  # whether the network began with weights of the parent; None: none was built
 
     @property
     def split_id(self) -> int:
@@ -230,8 +230,8 @@ class TrialHandle:
         if networks is None:
             raise TrainableError(_NO_ARCHITECTURE)
         model = networks.build(flatten(self._spec.config))
-        if self._spec.inherit is not None:  # also before a checkpoint is loaded: it started from these weights
-            self.inherited = _inherit(model, self._spec.inherit, again=self.checkpoint is not None)
+        given = self._spec.inherit  # also before a checkpoint is loaded: it started from these weights
+        self.inherited = given is not None and _inherit(model, given, again=self.checkpoint is not None)
         self._built = model
         self._network, self._kept_unasked = RegisteredNetwork(model), True
         return model

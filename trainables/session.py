@@ -275,7 +275,7 @@ class Session:
             handle.validation_rows,
             weights,
             handle.architectures,
-            handle.inherited,
+            False if handle.inherited is None and handle.checkpoint is None else handle.inherited,
         )
 
 

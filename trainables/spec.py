@@ -103,7 +103,8 @@ class Predictions:
 class Reported:
     """A trial made report number ``step`` (counted from 1) and waits for a decision.
 
-    ``inherited``: its network began with weights of the parent that the spec names.
+    ``inherited``: its network began with weights of the parent that the spec names; None when that is not known, as
+    none was built yet, or none is where a checkpoint is loaded.
     """
 
     number: int
@@ -111,7 +112,7 @@ class Reported:
     metrics: dict[str, Any]
     seconds: float
     checkpoint: str | None = None
-    inherited: bool = False
+    inherited: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class Finished:
     validation_rows: int = 0
     weights: Weights | None = None
     architectures: str = ""
-    inherited: bool = False
+    inherited: bool | None = None
 
 
 class Cause(StrEnum):

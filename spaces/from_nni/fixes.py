@@ -31,12 +31,12 @@ def nni() -> ModuleType:
     Raises:
         UsageError: when it is not installed, or another version.
     """
-    with LOCK, _quiet():
-        package = _imported("nni")
+    with importing():
+        package = import_module("nni")
         if package.__version__ != VERSION:
             raise UsageError(f'expected NNI {VERSION}, got {package.__version__}: pip install "assay[nas]"')
         with _without_lightning(package):
-            _imported("nni.nas.nn.pytorch")
+            import_module("nni.nas.nn.pytorch")
         mend(_own_sample, _text_of_built)
     logging.getLogger("nni").setLevel(logging.WARNING)  # it tells on the standard output of each cell that it builds
     return package
@@ -49,17 +49,24 @@ def strategies() -> ModuleType:
         UsageError: when NNI or pytorch-lightning is not installed.
     """
     package = nni()
-    with LOCK, _quiet(), with_gym():
-        _imported("nni.nas.strategy")
+    with importing(), with_gym():
+        import_module("nni.nas.strategy")
         mend(_freeze_without_bias)
     return package
 
 
-def _imported(name: str) -> ModuleType:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise UsageError(f'model spaces of NNI need NNI: pip install "assay[nas]" ({error})') from error
+@contextmanager
+def importing() -> Iterator[None]:
+    """For imports of NNI, and what else needs its libraries: in one thread at a time, and without NNI's warnings.
+
+    Raises:
+        UsageError: when NNI or pytorch-lightning is not installed.
+    """
+    with LOCK, _quiet():
+        try:
+            yield
+        except ImportError as error:
+            raise UsageError(f'NNI cannot be imported: pip install "assay[nas]" ({error})') from error
 
 
 def with_tianshou() -> ModuleType:
@@ -70,8 +77,8 @@ def with_tianshou() -> ModuleType:
     """
     package = strategies()
     policies = import_module("nni.nas.strategy.rl")
-    if not policies.has_tianshou:  # also where the user's file imported it before it found gym here
-        with LOCK, _quiet(), with_gym():
+    if not policies.has_tianshou:  # also where the user's file imported it, which finds no gym
+        with importing(), with_gym():
             reload(policies)
     if not policies.has_tianshou:
         raise UsageError('strategies of NNI that learn a policy need tianshou: pip install "assay[nas,nas-rl]"')
@@ -138,23 +145,24 @@ def _without_lightning(package: ModuleType) -> Iterator[None]:
 
 @contextmanager
 def with_gym() -> Iterator[None]:
-    """``gymnasium`` under its old name during the import. Cures "No module named 'gym'" in ``strategy/_rl_impl.py``."""
-    names = ("gym", "gym.spaces")
-    before = {name: sys.modules.get(name) for name in names}
+    """``gymnasium`` under its old name during the import. Cures "No module named 'gym'" in ``strategy/_rl_impl.py``.
+
+    Within :func:`importing`, and never around the user's files, whose ``gym`` is their own.
+    """
     try:
         gymnasium = import_module("gymnasium")
     except ImportError:  # without the extra: NNI does without tianshou, and with_tianshou tells
         yield
         return
+    aliases = {"gym": gymnasium, "gym.spaces": gymnasium.spaces}
+    before = {name: sys.modules[name] for name in aliases if name in sys.modules}
     try:
-        sys.modules |= {"gym": gymnasium, "gym.spaces": gymnasium.spaces}
+        sys.modules |= aliases
         yield
     finally:
-        for name, module in before.items():
-            if module is None:
-                sys.modules.pop(name, None)
-            else:
-                sys.modules[name] = module
+        for name in aliases:
+            del sys.modules[name]
+        sys.modules |= before
 
 
 def _freeze_without_bias() -> None:

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from ..errors import Problem, SpaceError, did_you_mean, one_of
-from .fixes import LOCK, nni, with_gym
+from .fixes import importing, nni, with_gym
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,13 @@ def hub_space(word: str, arguments: Mapping[str, Any]) -> Callable[[], Any]:
 
     Raises:
         SpaceError: for an unknown word, and for arguments that the space does not have.
-        UsageError: when NNI is not installed.
+        UsageError: when NNI or pytorch-lightning is not installed.
     """
     if word not in HUB:
         text = f"there is no space {word!r}{did_you_mean(word, HUB)}: use {one_of(HUB)}, or file.py:Class"
         raise SpaceError([Problem(("space",), text)])
     nni()
-    with LOCK, with_gym():
+    with importing(), with_gym():
         made = getattr(import_module("nni.nas.hub.pytorch"), HUB[word].name)
     known = [name for name in inspect.signature(made._init_wrapped).parameters if name != "self"]
     problems = [Problem(("arguments", name), _unknown(name, word, known)) for name in arguments if name not in known]

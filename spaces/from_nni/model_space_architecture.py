@@ -15,7 +15,7 @@ from ..config import Value
 from ..errors import AssayError, Problem, SpaceError, did_you_mean, one_of, shown
 from ..loading import Named, short_reason
 from ..parameter import Parameter
-from .fixes import nni, with_gym
+from .fixes import nni
 from .hub import HUB, hub_space
 from .model_translation import ModelTranslation
 
@@ -119,8 +119,7 @@ def _own_space(name: str, directory: str, arguments: Mapping[str, Any]) -> Calla
     """What makes the user's model space: its class, or a function, with its arguments."""
     nni()  # before the file imports it: without its warnings
     try:
-        with with_gym():
-            found = Named(name, directory, "space", SpaceError, "Class").find(again=False)
+        found = Named(name, directory, "space", SpaceError, "Class").find(again=False)
     except SpaceError as error:
         raise SpaceError([Problem(("space",), str(error).removeprefix("space: "))]) from error
     if not callable(found) or (hasattr(found, "simplify") and not isinstance(found, type)):

@@ -142,6 +142,18 @@ def test_weights_of_which_nothing_was_used_make_no_parent(bred: World) -> None:
     assert [trial.parent is None for trial in bred.trials] == [number in (0, 1, 4, 5) for number in range(8)]
 
 
+def test_a_parent_stays_as_long_as_nothing_is_known(bred: World) -> None:
+    """Which is so when the network was built in an earlier attempt, or is built after the first report."""
+
+    class Silent(Networks):
+        def _seen(self, event: Event, inherited: bool) -> Event:
+            seen = super()._seen(event, inherited)
+            return seen if isinstance(seen, Failed) else replace(seen, inherited=None)
+
+    bred.drive(Silent(by_x, bred.clock, checkpoints=bred.store))
+    assert [trial.number for trial in bred.trials if trial.parent is not None] == list(range(2, 8))
+
+
 def test_that_nothing_was_used_is_known_after_an_interruption(bred: World) -> None:
     bred.crash_at = lambda call, number: call == "resume" and number == 4
     assert grown(bred, alien=[4]).specs[-1].inherit is not None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from assay.search import SEARCHERS, Phase, Report, State, Trial
+from assay.search.gaussian_process import Posterior
 from assay.search.gaussian_rows import FeatureRanks, Pool, Rows
 from assay.search.gp import GaussianProcessSearch
 from assay.search.searcher import draw
@@ -80,6 +83,54 @@ def random_share(score: Callable[[Config, float], float]) -> float:
 def test_the_less_is_predicted_the_more_is_random() -> None:
     assert random_share(lambda config, noise: cell_score(config)) < 0.35
     assert 0.5 < random_share(lambda config, noise: noise) < 1
+
+
+def test_at_half_agreement_a_quarter_is_random(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Posterior, "agreement", 0.5)
+    assert 0.1 < random_share(lambda config, noise: cell_score(config)) < 0.4
+
+
+def test_a_proposal_is_among_the_best_of_all_by_augmented_improvement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Posterior, "agreement", 1.0)
+    searcher, noise, every = GaussianProcessSearch(CELL, SCORE, 0, 5), np.random.default_rng(0), list(CELL.configs())
+    tried = CELL.sample_many(noise, 24)
+    scores = [cell_score(config) + float(noise.normal()) for config in tried]
+    for number, (config, score) in enumerate(zip(tried, scores, strict=True)):
+        searcher.tell(over(number, config, score))
+    parents: list[int] = []
+    candidates = searcher._candidates
+    monkeypatch.setattr(searcher, "_candidates", lambda *given: parents.extend(given[1]) or candidates(*given))
+    proposed = searcher.ask(24, ())
+    order = np.argsort(-np.array(scores))
+    rows, values = (
+        searcher._rows.of([tried[place] for place in order]).rows,
+        searcher._quantiles(math.inf, order.tolist()),
+    )
+    posterior = Posterior(searcher._kernel(rows, values, searcher._rows.groups), rows, values, np.empty((0, 24)))
+    gains, means = (
+        posterior.log_improvement(searcher._rows.of(every).rows),
+        posterior.mean(searcher._rows.of(every).rows),
+    )
+    assert proposed is not None
+    assert gains[every.index(proposed)] > np.quantile(gains, 0.998)
+    assert gains[int(means.argmax())] < np.quantile(gains, 0.998)  # the highest expectation is another
+    assert np.mean([scores[index] for index in parents[:5]]) > np.mean(scores) + 1
+
+
+def test_features_too_see_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    improvement, widths = Posterior.log_improvement, list[int]()
+
+    def noted(posterior: Posterior, rows: Any) -> Any:
+        widths.append(rows.shape[1])
+        return improvement(posterior, rows)
+
+    monkeypatch.setattr(Posterior, "log_improvement", noted)
+    searcher = GaussianProcessSearch(CELL, SCORE, 0, 5, features=lambda config: [cell_score(config)])
+    for number, config in enumerate(CELL.sample_many(np.random.default_rng(0), 24)):
+        searcher.tell(over(number, config, cell_score(config)))
+    asked = [searcher.ask(number, ()) for number in range(24, 34)]
+    assert len(set(asked)) > 6
+    assert widths.count(24 + 1) > 6  # one choice among few for each proposal that is not drawn
 
 
 def test_a_rung_needs_two_scores_for_each_parameter() -> None:

@@ -181,6 +181,30 @@ def test_a_child_tells_whether_it_took_anything() -> None:
     assert told == {"fits": {True}, "fits nowhere": {False}, "nothing given": {False}}
 
 
+def test_what_a_child_took_is_open_until_it_builds_its_network(tmp_path: Path) -> None:
+    def late(config: dict[str, Any], trial: TrialHandle) -> Iterator[dict[str, float]]:
+        yield {"loss": 2.0}
+        trial.build_model()
+        yield {"loss": 1.0}
+
+    def from_checkpoint(config: dict[str, Any], trial: TrialHandle) -> Iterator[dict[str, float]]:
+        if trial.checkpoint is None:
+            trial.build_model()
+        yield {"loss": 1.0}
+
+    def never(config: dict[str, Any], trial: TrialHandle) -> Iterator[dict[str, float]]:
+        yield {"loss": 1.0}
+
+    spec = replace(SPEC, inherit=save(network(seed=9).state_dict()))
+    places = CheckpointStore(str(tmp_path / "checkpoints"))
+    staged = places.stage()
+    (staged / "model").write_text("trained")
+    resumed = replace(spec, restore=((1, places.commit(staged, "step-000001-0-1")),))
+    assert [event.inherited for event in run(late, spec, reports=2)] == [None, True, True]
+    assert [event.inherited for event in run(from_checkpoint, resumed)] == [None, None]
+    assert [event.inherited for event in run(never, spec)] == [None, False]
+
+
 @pytest.mark.parametrize("content", [None, b"no safetensors"])
 @pytest.mark.parametrize("sent", [True, False])
 def test_weights_that_cannot_be_read_fail_the_trial(tmp_path: Path, content: bytes | None, sent: bool) -> None:
