@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def build_network(results: Results, trial: Trial) -> tuple[Any, tuple[int, ...]]:
-    """The network of a trial with fresh weights, and the shape of one example.
+    """The network of a trial with fresh weights, always the same ones, and the shape of one example.
 
     Raises:
         UsageError: when the sweep searches no architecture, its shape is not known, a library or the user's file is
@@ -27,8 +27,11 @@ def build_network(results: Results, trial: Trial) -> tuple[Any, tuple[int, ...]]
         raise UsageError(
             f"sweep {name!r} does not say what goes into its networks: add input: [3, 32, 32] beside space"
         )
+    from ..spaces.networks.draws import own_draws
+
     try:
-        return networks.build(trial.config), networks.input_shape
+        with own_draws(0):  # to look at a network changes nothing for whoever looks
+            return networks.build(trial.config), networks.input_shape
     except AssayError:
         raise
     except Exception as error:  # a class of the user, or of NNI's hub, may raise anything
@@ -42,13 +45,10 @@ def network_drawing(results: Results, number: int) -> str:
         UsageError: see :func:`build_network`; also for a network that cannot be traced.
         NotFoundError: for a trial that does not exist.
     """
-    import torch
-
     from ..spaces.networks.drawing import network_svg
 
     trial = results.ledger.trial(results.record, number)
-    with torch.random.fork_rng(devices=[]):  # to look at a network changes nothing for whoever looks
-        model, shape = build_network(results, trial)
+    model, shape = build_network(results, trial)
     return network_svg(model, shape, f"{results.record.name}, trial {number}")
 
 
@@ -82,13 +82,21 @@ def network_files(results: Results, trial: Trial) -> tuple[dict[str, str | bytes
         del files[WEIGHTS]
         return files, ["no weights: replicates keep them, and trials that call trial.save_weights(network)"]
     what = f"{trained.phase} trial {trained.number} (seed {trained.seed}, split {trained.split})"
-    return files, [f"{WEIGHTS} is of {what}, as it was after {trained.last_step} reports"]
+    began = ""
+    if trained.phase is Phase.SEARCH and trained.parent is not None:
+        began = f" that began with the weights of trial {trained.parent}"
+    return files, [f"{WEIGHTS} is of {what}, as it was after {trained.last_step} reports{began}"]
 
 
 def _trained(results: Results, trial: Trial) -> tuple[Trial | None, Artifact | None]:
-    """A run of this config that was trained in full and kept its weights; of several the search's own."""
+    """A run of this config that was trained in full and kept its weights; of several the search's own.
+
+    One that began with weights of another comes last: what the leaderboard says is of training from scratch.
+    """
     kept = {file.trial: file for file in results.ledger.artifacts(results.record, "weights")}
     runs = [trial, *(one for one in results.phase(Phase.REPLICATE) if one.parent == trial.number)]
+    if trial.parent is not None:
+        runs = [*runs[1:], trial]
     found = next((one for one in runs if one.state is State.COMPLETE and one.number in kept), None)
     return found, kept[found.number] if found else None
 

@@ -27,6 +27,7 @@ def print_preview(sweep: Sweep, preview: Preview) -> None:
 def _lines(sweep: Sweep, preview: Preview) -> Iterator[tuple[str, str]]:
     from ..analysis import text
     from ..analysis.network_text import NetworkWords, elided, readable
+    from ..spaces.architectures import PREFIX
 
     for constraint in sweep.parameters.constraints:
         yield "constraint", constraint.text
@@ -35,10 +36,14 @@ def _lines(sweep: Sweep, preview: Preview) -> Iterator[tuple[str, str]]:
     yield "configs", _size(preview.space)
     default = sweep.parameters.default()
     told = readable(default, elided(NetworkWords(sweep).text(default)))
-    yield "default", f"{text.config_line(told, [*told])} (trial 0)"
+    yield "default", f"{text.config_line(told, [*told])} (trial {0 if preview.supernet is None else 1})"
     yield "searcher", preview.searcher + (f" ({preview.strategy})" if preview.strategy else "")
     if preview.supernet is not None:
-        yield "supernet", f"{preview.supernet.epochs} epochs in one trial before the search; no budget counts it"
+        epochs = f"{preview.supernet.epochs} epoch{'s' * (preview.supernet.epochs > 1)}"
+        yield "supernet", f"{epochs} in one trial before the search (trial 0); no budget counts it"
+        others = [name for name in sweep.parameters.searched if not name.startswith(PREFIX)]
+        if others:
+            yield "note", f"what the supernet finds is trained with the default of {', '.join(others)}: not searched"
     yield "scheduler", preview.scheduler
     if preview.rungs:
         yield "rungs", _rungs(preview)

@@ -168,7 +168,9 @@ class OpenTrial:
         if why and any(
             limit.metric in sweep.measured and limit.metric not in metrics for limit in sweep.objective.limits
         ):
-            why += ": report it, or build the network with trial.build_model()"
+            shape = sweep.architecture is None or sweep.architecture.input is not None
+            cure = "" if shape else ", and give architecture.input (parameters are counted without)"
+            why += f": report it, or build the network with trial.build_model(){cure}"
         return why
 
     def learn(self, end: Finished) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..spaces import Categorical, Constant, Problem, Space, SpaceError, did_you_mean, one_of
+from ..spaces.architectures import PREFIX
 from ..spaces.architectures.operations import activation_named
 from .production import file_problems, production_problems
 from .scheduler import SchedulerOptions
@@ -70,7 +71,12 @@ def _one_program(trainable: str | None, command: str | list[str] | None) -> Iter
 def _activations(architecture: ArchitectureSection | None, parameters: Space) -> Iterator[Problem]:
     """A parameter of this name is of the stages."""
     searched = parameters.get("activation")
-    if architecture is None or architecture.stages is None or not isinstance(searched, Categorical | Constant):
+    if architecture is None or architecture.stages is None or searched is None:
+        return
+    if architecture.activation is not None:
+        text = f"architecture.activation says {architecture.activation} already: remove one of the two"
+        yield Problem(("parameters", "activation"), text)
+    if not isinstance(searched, Categorical | Constant):
         return
     for value in searched.choices:
         try:
@@ -84,12 +90,17 @@ def _one_shot(
     scheduler: SchedulerOptions,
     architecture: ArchitectureSection | None,
     resources: ResourcesSection,
+    parameters: Space,
 ) -> Iterator[Problem]:
     if searcher.type != "one_shot":
         return
     if architecture is None:
         form = "add `architecture: {input: [3, 32, 32], output: 10, stages: [...]}`"
         yield Problem(("searcher",), f"one_shot needs networks to search: {form}")
+    elif not any(name.startswith(PREFIX) for name in parameters.searched):
+        yield Problem(
+            ("architecture",), "there is one network only, and one_shot chooses among several: add operations"
+        )
     if resources.workers > 1:
         yield Problem(("resources", "workers"), "a supernet trains in one process: write 1, or take another searcher")
     if scheduler.type != "none":

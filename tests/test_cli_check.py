@@ -140,11 +140,14 @@ def test_a_supernet_is_told(cli: Any) -> None:
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
     assert "searcher:    one_shot (darts)" in lines
-    assert "supernet:    30 epochs in one trial before the search; no budget counts it" in lines
+    assert "supernet:    30 epochs in one trial before the search (trial 0); no budget counts it" in lines
+    assert any(line.startswith("default:") and line.endswith("(trial 1)") for line in lines)
     note = "budget.trials is 6, and the search takes 9 for the default, rivals, top and samples: the last are not"
     assert any(line.startswith(f"note:        {note}") for line in lines)
     enough = cli("check", "sweep.yaml", "--set", "budget.trials=9")
     assert "note:" not in enough.out
+    with_rate = cli("check", "sweep.yaml", "--set", "budget.trials=9", "--set", "parameters.lr=uniform(0.1, 1)").out
+    assert "note:        what the supernet finds is trained with the default of lr: not searched\n" in with_rate
     document = cli("check", "sweep.yaml", "--json").json
     assert (document["searcher"], document["strategy"]) == ("one_shot", "darts")
     assert document["supernet"] == {"epochs": 30, "trials": 9}

@@ -75,6 +75,11 @@ def test_what_a_supernet_found_is_shown(tmp_path: Path, cli: CommandLine) -> Non
     assert "random check 0.7000 – 4 0.7000 project-4/2, conv5x5-4 | pool-3" in lines
     assert {"supernet: darts, 2 epochs, 1 of 2 places are skip connections", "warning: it collapsed"} <= set(lines)
     assert any(line.startswith("its scores were not checked") for line in lines)
+    for words in (["show", "demo", "0", "--graph"], ["export", "demo", "--trial", "0", "-o", str(tmp_path / "best")]):
+        done = cli(*words, *store)
+        assert done.code == 2
+        assert done.err.startswith("error: trial 0 is the supernet, which has no config of its own: its networks are")
+    assert not (tmp_path / "best").exists()
     found = cli("show", "demo", "0", "--json", *store).json["supernet"]
     assert (found["strategy"], found["warning"], len(found["candidates"])) == ("darts", "it collapsed", 3)
     assert found["candidates"][0]["config"]["architecture.stage1.op1"] == "conv5x5"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from assay.analysis.network_files import build_network, network_drawing
 from assay.analysis.terminal import config_table, trials_table
 from assay.cluster.files import write_weights
 from assay.spaces import DamagedFileError, UsageError
+from assay.spaces.architectures.staged import StagedArchitecture
 from assay.trainables.weights import RegisteredNetwork
 
 from .conftest import Recorder
@@ -33,8 +35,11 @@ def made(recorder: Callable[..., Recorder]) -> Recorder:
 
 
 def keep_weights(made: Recorder, trial: Any, seed: int) -> torch.nn.Module:
-    torch.manual_seed(seed)
     model, _ = build_network(made.results(), trial)
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for one in model.parameters():
+            one.normal_()
     weights = RegisteredNetwork(model).collect()
     file = write_weights(made.ledger.store, made.record.name, trial.number, weights)
     made.ledger.update_trial(made.record, trial, [file])
@@ -118,6 +123,42 @@ def test_a_drawing(two: tuple[Recorder, Any, Any]) -> None:
     assert "Conv2d 5" in drawing
 
 
+def test_to_look_at_a_network_leaves_the_draws_of_other_threads_alone(
+    two: tuple[Recorder, Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training beside it draws what it would have drawn, and nothing that it drew comes again."""
+    torch.manual_seed(3)
+    expected = torch.rand(3).tolist()
+    drawn: list[float] = []
+    build = StagedArchitecture.build
+
+    def meanwhile(self: StagedArchitecture, config: Any) -> Any:
+        model = build(self, config)
+        other = threading.Thread(target=lambda: drawn.append(torch.rand(1).item()))
+        other.start()
+        other.join()
+        return model
+
+    monkeypatch.setattr(StagedArchitecture, "build", meanwhile)
+    torch.manual_seed(3)
+    network_drawing(two[0].results(), 1)
+    build_network(two[0].results(), two[1])
+    assert [*drawn, torch.rand(1).item()] == expected
+
+
 def test_a_sweep_without_networks_has_none_to_draw(finished: Results) -> None:
     with pytest.raises(UsageError, match="has no architecture"):
         network_drawing(finished, 1)
+
+
+def test_weights_that_began_with_anothers_are_the_last_choice(two: tuple[Recorder, Any, Any], tmp_path: Path) -> None:
+    made, winner, runs = two
+    child = made.search([0.95], LARGE | {"lr": 0.3}, parent=winner.number)
+    keep_weights(made, child, seed=1)
+    told = made.results().export(tmp_path / "own", trial=child.number).notes
+    assert any(note.endswith(f"that began with the weights of trial {winner.number}") for note in told)
+    [run, *_] = made.replicate(child, [0.9, 0.9, 0.9])
+    keep_weights(made, run, seed=2)
+    told = made.results().export(tmp_path / "fresh", trial=child.number).notes
+    assert any(note.startswith(f"weights.safetensors is of replicate trial {run.number} ") for note in told)
+    assert not any("began with" in note for note in told)

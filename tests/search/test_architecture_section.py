@@ -84,6 +84,17 @@ def test_size_is_always_measured_and_time_where_it_counts() -> None:
         ({"architecture": STAGED | {"prefilter": 0.5}}, "architecture.prefilter: nothing to filter by: add zero_cost"),
         ({"parameters": {"architecture.stage1.op9": 3}}, "parameters.architecture.stage1.op9: architecture.* comes"),
         ({"parameters": {"activation": ["relu", "rely"]}}, "parameters.activation: 'rely' is no activation"),
+        (
+            {"architecture": STAGED | {"activation": "relu"}, "parameters": {"activation": ["relu", "silu"]}},
+            "parameters.activation: architecture.activation says relu already: remove one of the two",
+        ),
+        (
+            {
+                "searcher": "one_shot",
+                "architecture": STAGED | {"stages": [{"ops": ["conv3x3"], "depth": 1, "width": 8}]},
+            },
+            "architecture: there is one network only, and one_shot chooses among several",
+        ),
         ({"architecture": None}, "parameters"),
         (
             {"searcher": {"type": "nni", "strategy": "grid"}, "parameters": {"lr": "uniform(0.1, 1.0)"}},
@@ -108,12 +119,14 @@ def test_mistakes(changes: dict[str, Any], text: str) -> None:
     assert any(line.startswith(text) for line in mistakes(**changes)), mistakes(**changes)
 
 
-WITHOUT_NNI = """
+WITHOUT = """
 import sys
+
+blocked = set(sys.argv.pop(1).split(","))
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("nni", "pytorch_lightning", "lightning"):
+        if name.split(".")[0] in blocked:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Blocked())
@@ -122,22 +135,28 @@ main()
 """
 
 
-def without_nni(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", WITHOUT_NNI, *words]
+def without_nni(
+    *words: str, folder: Path, blocked: str = "nni,pytorch_lightning,lightning"
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", WITHOUT, blocked, *words]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_without_nni_what_needs_it_says_so_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("blocked", ["nni,pytorch_lightning,lightning", "pytorch_lightning"])
+def test_without_nni_what_needs_it_says_so_in_one_line(tmp_path: Path, blocked: str) -> None:
+    """Spaces of the hub need Lightning as well: NNI's own import of it."""
+    if "nni" not in blocked:
+        pytest.importorskip("nni")
     file = tmp_path / "sweep.yaml"
     file.write_text(
         "name: a\\ntrainable: t.py:train\\nobjectives: [{metric: m, goal: maximize}]\\nbudget: {trials: 3}\\n"
         "architecture: {space: nasbench201, input: [3, 32, 32]}\\n".replace("\\n", "\n")
     )
-    done = without_nni("check", "sweep.yaml", folder=tmp_path)
+    done = without_nni("check", "sweep.yaml", folder=tmp_path, blocked=blocked)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: sweep.yaml:5:")
-    assert 'pip install "assay[nas]"' in line
+    assert f"""pip install "assay[nas]" (No module named '{blocked.split(",")[0]}')""" in line
 
 
 def test_without_nni_recorded_model_spaces_are_read(tmp_path: Path) -> None:
