@@ -7,6 +7,7 @@ import traceback
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent
+_NETWORKS = _FOLDER.parent / "spaces" / "architectures"
 _PACKAGES = tuple(sysconfig.get_path(name) for name in ("purelib", "platlib"))
 _STANDARD = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib"))
 
@@ -20,9 +21,15 @@ def one_line(error: BaseException) -> str:
     return f"{type(error).__name__}{': ' if text else ''}{text[:300]}{_where(error)}"
 
 
+def in_a_network(error: BaseException) -> bool:
+    """Whether it was raised in, or below, a layer of a network of stages."""
+    return any(Path(frame.filename).parent == _NETWORKS for frame in traceback.extract_tb(error.__traceback__))
+
+
 def _where(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
-    foreign = [frame for frame in frames if frame.filename[:1] != "<" and Path(frame.filename).parent != _FOLDER]
+    ours = (_FOLDER, _NETWORKS)
+    foreign = [frame for frame in frames if frame.filename[:1] != "<" and Path(frame.filename).parent not in ours]
     packaged = [frame for frame in foreign if frame.filename.startswith(_PACKAGES)]
     users = [frame for frame in foreign if not frame.filename.startswith((*_PACKAGES, *_STANDARD))]
     ready = [frame for frame in frames if Path(frame.filename) == _FOLDER / "digits.py"]

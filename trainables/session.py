@@ -17,7 +17,7 @@ from .checkpoints import CheckpointCorrupt, CheckpointError, CheckpointMissing, 
 from .handle import TrialHandle
 from .metrics import MetricError, clean_metrics
 from .randomness import RandomState, seed_everything
-from .reason import one_line
+from .reason import in_a_network, one_line
 from .spec import Cause, Event, Failed, Finished, Reported, TrialSpec
 from .trainable import Trainable
 from .typed import is_generator
@@ -174,7 +174,7 @@ class Session:
         return event
 
     def _failed(self, error: BaseException, start: float) -> Failed:
-        cause, reason, detail = _diagnose(error)
+        cause, reason, detail = _diagnose(error, self._spec)
         try:
             self._close()
         except KeyboardInterrupt:
@@ -279,7 +279,7 @@ class Session:
         )
 
 
-def _diagnose(error: BaseException) -> tuple[Cause, str, str]:
+def _diagnose(error: BaseException, spec: TrialSpec) -> tuple[Cause, str, str]:
     """Cause, reason and detail of a failure."""
     if isinstance(error, MetricError):
         return Cause.METRIC, str(error), ""
@@ -288,8 +288,18 @@ def _diagnose(error: BaseException) -> tuple[Cause, str, str]:
     detail = "".join(traceback.format_exception(error))
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, without importing it
         return Cause.MEMORY, one_line(error), detail
-    reason = str(error) if isinstance(error, TrainableError) else one_line(error)
-    return Cause.EXCEPTION, reason, detail
+    if isinstance(error, TrainableError):
+        return Cause.EXCEPTION, str(error), detail
+    return Cause.EXCEPTION, f"{one_line(error)}{_taken(error, spec)}", detail
+
+
+def _taken(error: BaseException, spec: TrialSpec) -> str:
+    """What a network of stages takes, where it failed: most likely it was given something else."""
+    networks = spec.architecture or {}
+    if "input" not in networks or not in_a_network(error):
+        return ""
+    words = f" of whole numbers below {networks['vocabulary']}" if networks.get("vocabulary") else ""
+    return f": the network takes batches of {networks['input']}{words} (section architecture)"
 
 
 def _start(trainable: Trainable, spec: TrialSpec, handle: TrialHandle) -> _Reports:

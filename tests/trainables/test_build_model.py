@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load, save, save_file
 
-from assay.spaces import TrainableError
+from assay.spaces import Space, TrainableError
 from assay.spaces.architectures import architecture_of
 from assay.spaces.networks.measures import flop_count, parameter_count
 from assay.trainables import Cause, Failed, Finished, TrialHandle, TrialSpec
@@ -179,6 +179,33 @@ def test_a_child_tells_whether_it_took_anything() -> None:
     }.items():
         told[name] = {event.inherited for event in run(one_report, spec)}
     assert told == {"fits": {True}, "fits nowhere": {False}, "nothing given": {False}}
+
+
+@pytest.mark.parametrize(
+    ("networks", "given", "told"),
+    [
+        (DESCRIPTION, torch.zeros(4, 3, 8, 8), "batches of [1, 8, 8] (section architecture)"),
+        (
+            {
+                "input": [5],
+                "vocabulary": 7,
+                "output": 2,
+                "stages": [{"ops": ["conv1d_k3"], "depth": {"value": 1}, "width": {"value": 4}}],
+            },
+            torch.full((4, 5), 7),
+            "batches of [5] of whole numbers below 7 (section architecture)",
+        ),
+    ],
+)
+def test_data_that_do_not_fit_the_network_are_told_so(networks: dict[str, Any], given: torch.Tensor, told: str) -> None:
+    def train(config: dict[str, Any], trial: TrialHandle) -> Iterator[dict[str, float]]:
+        trial.build_model()(given)
+        yield {"loss": 1.0}
+
+    config = Space(architecture_of(networks).parameters()).default().nested()
+    [failed] = run(train, replace(SPEC, architecture=networks, config=config))
+    assert failed.reason.endswith(f": the network takes {told}")
+    assert f"(test_build_model.py:{train.__code__.co_firstlineno + 1})" in failed.reason
 
 
 def test_what_a_child_took_is_open_until_it_builds_its_network(tmp_path: Path) -> None:
