@@ -161,7 +161,7 @@ def with_gym() -> Iterator[None]:
         yield
     finally:
         for name in aliases:
-            del sys.modules[name]
+            sys.modules.pop(name, None)
         sys.modules |= before
 
 

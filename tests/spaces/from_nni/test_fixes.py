@@ -6,6 +6,8 @@ import json
 import logging
 import subprocess
 import sys
+import threading
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -40,6 +42,46 @@ def test_without_nni_the_cure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         monkeypatch.undo()
         fixes.nni.cache_clear()
+
+
+LIGHTNING = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "pytorch_lightning":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+from assay.spaces import UsageError
+from assay.spaces.from_nni import fixes
+for _ in range(2):  # what was imported in part says the same
+    try:
+        fixes.strategies()
+    except UsageError as error:
+        print(error)
+"""
+
+
+def test_strategies_without_lightning_tell_the_cure() -> None:
+    done = subprocess.run([sys.executable, "-c", LIGHTNING], capture_output=True, text=True, timeout=100, check=True)
+    said = """NNI cannot be imported: pip install "assay[nas]" (No module named 'pytorch_lightning')"""
+    assert done.stdout.splitlines() == [said, said]
+
+
+def test_the_import_leaves_a_gym_that_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    gymnasium = pytest.importorskip("gymnasium")
+    own = ModuleType("gym")
+    monkeypatch.setitem(sys.modules, "gym", own)
+    free: list[bool] = []
+    other = threading.Thread(target=lambda: free.append(fixes.LOCK.acquire(blocking=False)))
+    with fixes.importing(), fixes.with_gym():
+        assert sys.modules["gym"] is gymnasium
+        other.start()
+        other.join()
+    assert free == [False]  # no other thread imports meanwhile
+    assert sys.modules["gym"] is own
+    assert "gym.spaces" not in sys.modules
 
 
 def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

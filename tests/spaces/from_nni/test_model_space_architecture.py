@@ -88,6 +88,18 @@ def test_a_class_with_arguments_and_a_function(folder: Path) -> None:
         assert architecture.feasible(config("twice", 1))
 
 
+def test_a_module_named_gym_beside_the_file_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gym", sys)  # so that what the file imports is taken out again
+    monkeypatch.delitem(sys.modules, "gym")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "gym.py").write_text("WIDTH = 16\n")
+    (tmp_path / "spaces_with_gym.py").write_text(f"from gym import WIDTH\n{FILE}\ndef wide():\n    return Net(WIDTH)\n")
+    described = {"space": "spaces_with_gym.py:wide", "directory": str(tmp_path)}
+    model = architecture_of(described).build(config("linear", 0))
+    assert model(torch.randn(3, 4)).shape == (3, 2)
+    assert sum(one.numel() for one in model.parameters()) == 4 * 16 + 16 + 16 * 2 + 2
+
+
 def test_a_module_by_its_dotted_name_is_the_same(folder: Path) -> None:
     architecture = architecture_of({"space": "own_spaces:Net", "directory": str(folder)})
     assert len(architecture.parameters()) == 2
