@@ -8,6 +8,7 @@ from typing import Any
 
 from ..spaces import Config
 from .network_text import readable
+from .plain import finite_or_none
 from .supernet_trials import Origin
 
 
@@ -265,11 +266,6 @@ def _row_dict(row: Row) -> dict[str, Any]:
         "network_short": row.network_short,
         "supernet": row.supernet.to_dict() if row.supernet else None,
     }
-
-
-def finite_or_none(value: float | None) -> float | None:
-    """What JSON can hold."""
-    return value if value is not None and math.isfinite(value) else None
 
 
 def interval_dict(value: Interval | None) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..search import Phase, State, Trial
 from ..spaces import Config, NotFoundError, UsageError, did_you_mean, one_of
-from .board import Interval, finite_or_none, interval_dict
+from .board import Interval, interval_dict
 from .example_scores import ExampleScores
 from .inference.bayes import bayes_correlated_t
 from .inference.best_set import Floats
@@ -28,6 +28,7 @@ from .inference.pairs import (
 )
 from .inference.power import seeds_needed
 from .inference.superiority import Chance, p_superior, p_superior_unpaired
+from .plain import finite_or_none
 from .replication import overlap_of, replicate_scores
 
 if TYPE_CHECKING:

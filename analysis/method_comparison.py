@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..spaces import UsageError
-from .board import finite_or_none
 from .inference.best_set import Floats
 from .inference.tasks import RankComparison, compare_ranks, wilcoxon_holm
+from .plain import finite_or_none
 
 if TYPE_CHECKING:
     from .results import Results

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..search import Phase
 from ..spaces import UsageError
-from .board import finite_or_none
 from .inference.fitted import SPEAKS_OF, DeLong, McNemar, delong, mcnemar, paired_bootstrap
 from .inference.pairs import PairTest
+from .plain import finite_or_none
 from .predictions import Part, PredictionSet
 from .scorers import Array, Floats, Scorer, default_scorer, fits, get_scorer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..spaces import DamagedFileError
 from .board import Leaderboard
 from .network_text import NetworkWords
 from .supernet import origins_of
@@ -13,18 +14,17 @@ if TYPE_CHECKING:
     from .results import Results
 
 
-def with_networks(results: Results, board: Leaderboard) -> Leaderboard:
+def with_network_columns(results: Results, board: Leaderboard) -> Leaderboard:
     """The board with the networks of its rows in words; as it is where none are searched."""
     if results.sweep.architecture is None:
         return board
-    words, origins = NetworkWords(results.sweep), origins_of(results)
+    words = NetworkWords(results.sweep)
+    try:
+        origins = origins_of(results)
+    except DamagedFileError:  # `supernet_lines` tells it
+        origins = {}
     rows = [
-        replace(
-            row,
-            network=words.text(row.config),
-            network_short=words.short(row.config),
-            supernet=origins.get(row.trial),
-        )
-        for row in board.rows
+        replace(row, network=words.text(row.config), network_short=short, supernet=origins.get(row.trial))
+        for row, short in zip(board.rows, words.short([row.config for row in board.rows]), strict=True)
     ]
     return replace(board, rows=rows)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..search import Sweep
@@ -41,13 +42,9 @@ class NetworkWords:
         changed = {name: value for name, value in choices.items() if (name, value) not in self._default.items()}
         return f"{len(changed)} changed: {_joined(changed)}" if changed else "default"
 
-    def short(self, config: Mapping[str, Any]) -> str:
-        """The same for a table: no longer than a cell."""
-        return elided(self.brief(config))
-
-    def readable(self, config: Mapping[str, Any]) -> dict[str, Any]:
-        """A config for a table: with its network as one entry, the first."""
-        return readable(config, self.short(config))
+    def short(self, configs: Iterable[Mapping[str, Any]]) -> list[str]:
+        """The same for the rows of one table: no longer than a cell, and different where the networks are."""
+        return told_apart([self.brief(config) for config in configs])
 
 
 def chosen(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,13 +65,52 @@ def elided(text: str, width: int = _CELL) -> str:
         return text
     *words, last = text.split(" ")
     end = f" {_LEFT_OUT} {last}"
+    kept = _beginning(words, width - len(end))
+    return kept + end if kept else text[: width - 1] + _LEFT_OUT
+
+
+def told_apart(texts: Sequence[str], width: int = _CELL) -> list[str]:
+    """Texts :func:`elided`; where that makes different ones equal, it is around the first word that differs.
+
+    What is equal even then is told as a whole, however long.
+    """
+    told = _apart(sorted(set(texts)), 0, width)
+    counts = Counter(told.values())
+    return [told[text] if counts[told[text]] == 1 else text for text in texts]
+
+
+def _apart(texts: Sequence[str], start: int, width: int) -> dict[str, str]:
+    """By text what is told of it; all of them have their words before ``start`` in common."""
+    alike: dict[str, list[str]] = {}
+    for text in texts:
+        alike.setdefault(_from(text, start, width), []).append(text)
+    told = {text: shown for shown, group in alike.items() for text in group}
+    for group in alike.values():
+        columns = zip(*(text.split(" ") for text in group), strict=False)
+        common = next((place for place, words in enumerate(columns) if len(set(words)) > 1), 0)
+        if common > start:
+            told |= _apart(group, common, width)
+    return told
+
+
+def _from(text: str, start: int, width: int) -> str:
+    """A text elided so that its word ``start`` can be seen, with some of the beginning."""
+    if not start:
+        return elided(text, width)
+    words = text.split(" ")
+    before = f"{_beginning(words[: start - 1], width // 3)} {_LEFT_OUT} ".lstrip()
+    return before + elided(" ".join(words[start:]), width - len(before))
+
+
+def _beginning(words: Iterable[str], width: int) -> str:
+    """As many of the first words as there is room for."""
     kept = ""
     for word in words:
         longer = f"{kept} {word}" if kept else word
-        if len(longer) + len(end) > width:
+        if len(longer) > width:
             break
         kept = longer
-    return kept + end if kept else text[: width - 1] + _LEFT_OUT
+    return kept
 
 
 def _joined(choices: Mapping[str, Any]) -> str:

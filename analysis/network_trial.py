@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..search import Phase, State, Trial
@@ -25,7 +25,7 @@ class NetworkFacts:
         brief: the same, of a model space only what differs from the default config.
         origin: what a supernet has to do with it; None when it has nothing to do with it.
         report: of a supernet, what it found; None for other trials, and when it is not over.
-        damaged: why what it found cannot be told.
+        damaged: why what a supernet found cannot be told.
     """
 
     network: str = ""
@@ -39,14 +39,16 @@ class NetworkFacts:
         """What the record says."""
         if results.sweep.architecture is None:
             return cls()
-        if trial.phase is not Phase.SUPERNET:
-            words = NetworkWords(results.sweep)
-            origin = origins_of(results).get(trial.number)
-            return cls(words.text(trial.config), words.brief(trial.config), origin)
+        words = NetworkWords(results.sweep)
+        facts = cls(words.text(trial.config), words.brief(trial.config))
         try:
-            return cls(report=supernet_report(results) if trial.state is State.COMPLETE else None)
+            if trial.phase is Phase.SEARCH:
+                return replace(facts, origin=origins_of(results).get(trial.number))
+            if trial.phase is Phase.SUPERNET and trial.state is State.COMPLETE:
+                return replace(facts, report=supernet_report(results))
         except DamagedFileError as error:
-            return cls(damaged=str(error))
+            return replace(facts, damaged=str(error))
+        return facts
 
     @property
     def lines(self) -> list[str]:
@@ -54,7 +56,7 @@ class NetworkFacts:
         lines = [f"network: {self.brief}"] if self.brief else []
         if self.origin is not None:
             lines.append(f"supernet: {self.origin}, score {text.number(self.origin.score)} with its weights")
-        return lines + ([f"left out: {self.damaged}"] if self.damaged else [])
+        return lines + ([f"supernet: left out: {self.damaged}"] if self.damaged else [])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; nothing where no networks are searched."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..spaces import UsageError
-from .board import finite_or_none
 from .inference.anova import Anova, with_blocks
 from .inference.holm import holm
 from .inference.paired_t import vary
 from .inference.pairs import paired_t_test
+from .plain import finite_or_none
 from .replication import aligned, overlap_of, replicate_scores
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from .ensembles.recorded import recorded_ensemble
 from .example_scores import ExampleScores
 from .finalists import rank_search, scored_search
 from .leaderboard import Leaderboard, build_leaderboard
-from .network_rows import with_networks
+from .network_rows import with_network_columns
 from .predictions import Part, PredictionStore
 from .replication import Replication, plan_replication
 from .scorers import Array, Floats, fits, get_scorer, kind_of
@@ -321,7 +321,7 @@ class Results:
             test=test,
             full_runs=full_runs,
         )
-        return with_networks(self, board)
+        return with_network_columns(self, board)
 
     @cached_property
     def test_scores(self) -> dict[int, float]:

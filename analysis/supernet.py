@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..search import Ledger, Phase, State, Sweep, SweepRecord, Trial
+from ..search import Ledger, Phase, Sweep, SweepRecord, Trial
 from ..search.nas.one_shot.found import KIND, Found
 from ..search.store import as_words
-from ..spaces import Config, DamagedFileError
-from ..spaces.architectures import PREFIX
+from ..spaces import DamagedFileError
+from .plain import all_finite
 from .supernet_trials import Origin, Trained, origins, trained, trial_of_each
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class SupernetReport:
 
     Args:
         found: its outcome.
-        agreement: of its scores with the truth, over random architectures; None with fewer than two.
+        agreement: of its scores with the truth, over random architectures; None with fewer than two that have both.
         top, random: mean score in the search of the architectures it proposed, and of random ones; None without any.
         seconds: of its training.
         retrained_seconds: of the search's trials.
@@ -90,7 +90,7 @@ class SupernetReport:
     outcomes: tuple[tuple[int | None, float | None], ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data: what was found, and beside each architecture what became of it."""
+        """Plain data: what was found, and beside each architecture what became of it. None for what is not finite."""
         facts = asdict(self)
         both = zip(self.found.candidates, facts.pop("outcomes"), strict=True)
         candidates = [
@@ -98,7 +98,8 @@ class SupernetReport:
             for one, (number, score) in both
         ]
         found: dict[str, Any] = facts.pop("found")
-        return found | facts | {"candidates": candidates}
+        plain: dict[str, Any] = all_finite(found | facts | {"candidates": candidates})
+        return plain
 
     def lines(self) -> list[str]:
         """For people."""
@@ -140,17 +141,14 @@ def supernet_report(results: Results) -> SupernetReport | None:
 
 def report_of(found: Found, supernet: Sequence[Trial], search: Sequence[Trial], sweep: Sweep) -> SupernetReport:
     """What was found beside the trials of the supernet and of the search."""
-    objective = sweep.objective
-    scratch = _scores(search, objective.metric)
+    objective, each = sweep.objective, trial_of_each(found.candidates, search, sweep)
+    scores = [one.score(objective.metric) for one in each]
+    both = [*zip(found.candidates, scores, strict=True)]
     pairs = {
-        origin: [
-            (one.score, scratch[one.config])
-            for one in found.candidates
-            if one.origin == origin and one.config in scratch
-        ]
+        origin: [(one.score, score) for one, score in both if one.origin == origin and score is not None]
         for origin in ("top", "sample")
     }
-    means = {origin: float(np.mean([value for _, value in both])) if both else None for origin, both in pairs.items()}
+    means = {origin: float(np.mean([score for _, score in some])) if some else None for origin, some in pairs.items()}
     return SupernetReport(
         found,
         agreement=agreement([(score, objective.sign * value) for score, value in pairs["sample"]]),
@@ -158,10 +156,9 @@ def report_of(found: Found, supernet: Sequence[Trial], search: Sequence[Trial], 
         random=means["sample"],
         seconds=sum(trial.seconds for trial in supernet),
         retrained_seconds=sum(trial.seconds for trial in search),
-        trained=trained(found.candidates, search, sweep),
+        trained=trained(found.candidates, each, search, sweep),
         outcomes=tuple(
-            (number, scratch.get(one.config))
-            for one, number in zip(found.candidates, trial_of_each(found.candidates, search, sweep), strict=True)
+            (one.trial.number if one.trial else None, score) for one, score in zip(each, scores, strict=True)
         ),
     )
 
@@ -179,16 +176,19 @@ def supernet_lines(results: Results) -> list[str]:
 
 
 def origins_of(results: Results) -> dict[int, Origin]:
-    """By the number of a trial, what a supernet has to do with it; nothing where its file cannot be read."""
-    try:
-        found = read_found(results.ledger, results.record)
-    except DamagedFileError:  # `supernet_lines` tells it
-        return {}
+    """By the number of a trial, what a supernet has to do with it; nothing without one that is over.
+
+    Raises:
+        DamagedFileError: when the file of what it found is not what was written.
+    """
+    found = read_found(results.ledger, results.record)
     return origins(found.candidates, results.phase(Phase.SEARCH), results.sweep) if found is not None else {}
 
 
 def agreement(pairs: Sequence[tuple[float, float]]) -> Agreement | None:
     """Rank agreement of (supernet score, score from scratch), larger is better in both; None when it is not defined.
+
+    Pairs with a score that is not finite do not count.
 
     Kendall, Biometrika 30 (1938); tau-b, for ties; the p-value is exact where there are few and no ties. The interval
     is normal on the scale of the inverse hyperbolic tangent, with variance 0.437 / (n - 4): Fieller, Hartley and
@@ -196,29 +196,16 @@ def agreement(pairs: Sequence[tuple[float, float]]) -> Agreement | None:
     """
     from scipy.stats import kendalltau
 
-    if len(pairs) < 2:
+    values = np.asarray([pair for pair in pairs if all(map(math.isfinite, pair))], dtype=float)
+    count = len(values)
+    if count < 2:
         return None
-    values = np.asarray(pairs, dtype=float)
     found = kendalltau(values[:, 0], values[:, 1], alternative="greater")
     tau, p_value = float(found.statistic), float(found.pvalue)
     if math.isnan(tau):
         return None
-    if len(pairs) < _LEAST:
-        return Agreement(tau, None, None, p_value, len(pairs))
+    if count < _LEAST:
+        return Agreement(tau, None, None, p_value, count)
     center = math.atanh(max(-_LARGEST, min(_LARGEST, tau)))
-    half = 1.96 * math.sqrt(0.437 / (len(pairs) - 4))
-    return Agreement(tau, math.tanh(center - half), math.tanh(center + half), p_value, len(pairs))
-
-
-def _scores(search: Sequence[Trial], metric: str) -> dict[Config, float]:
-    """Score of each architecture in full runs of the search, by its parameters; the first counts."""
-    scores: dict[Config, float] = {}
-    for trial in search:
-        value = trial.value(metric) if trial.state is State.COMPLETE else None
-        if value is not None:
-            scores.setdefault(_architecture(trial), value)
-    return scores
-
-
-def _architecture(trial: Trial) -> Config:
-    return Config({name: one for name, one in trial.config.items() if name.startswith(PREFIX)})
+    half = 1.96 * math.sqrt(0.437 / (count - 4))
+    return Agreement(tau, math.tanh(center - half), math.tanh(center + half), p_value, count)

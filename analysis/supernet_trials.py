@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..search import Sweep, Trial
+from ..search import State, Sweep, Trial
 from ..search.nas.one_shot.found import Candidate
 from ..spaces import Config, SpaceError
 from ..spaces.networks.measures import BEFORE_TRAINING
+from .plain import finite_or_none
 
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
@@ -30,8 +31,8 @@ class Origin:
     score: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
-        return vars(self) | {"words": str(self)}
+        """Plain data; a score that is not finite is None."""
+        return vars(self) | {"score": finite_or_none(self.score), "words": str(self)}
 
     def __str__(self) -> str:
         """``1st choice`` or ``random check``."""
@@ -39,6 +40,25 @@ class Origin:
             return "random check"
         ending = "th" if self.place % 100 in (11, 12, 13) else _ENDINGS.get(self.place % 10, "th")
         return f"{self.place}{ending} choice"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What became of an architecture of the supernet.
+
+    Args:
+        config: what the search tries for it; None where constraints forbid it.
+        trial: that trained it from scratch; None without one.
+    """
+
+    config: Config | None
+    trial: Trial | None
+
+    def score(self, metric: str) -> float | None:
+        """Of a full run; None without one, and for a number that is not finite."""
+        if self.trial is None or self.trial.state is not State.COMPLETE:
+            return None
+        return finite_or_none(self.trial.value(metric))
 
 
 @dataclass(frozen=True)
@@ -73,27 +93,38 @@ class Trained:
         return lines
 
 
-def trained(candidates: Sequence[Candidate], search: Sequence[Trial], sweep: Sweep) -> Trained:
-    """Which trials of a search are whose; its searcher goes through the candidates in their order, then draws."""
-    given, numbers = set(sweep.given), _numbers(search)
-    configs = [_completed(one.config, sweep) for one in candidates]
-    random = tuple(one.number for one in search if one.config not in given and one.config not in configs)
-    come_to = max((place for place, one in enumerate(configs) if one in numbers and one not in given), default=-1)
-    untried = [place for place, one in enumerate(configs) if one not in numbers]
-    refused = [place for place in untried if random or place < come_to or configs[place] is None]
+def trained(candidates: Sequence[Candidate], each: Sequence[Tried], search: Sequence[Trial], sweep: Sweep) -> Trained:
+    """Which trials of a search are whose; its searcher goes through the candidates in their order, then draws.
+
+    Args:
+        each: what :func:`trial_of_each` says of the candidates.
+    """
+    given = set(sweep.given)
+    known = given.union(one.config for one in each if one.config is not None)
+    random = tuple(trial.number for trial in search if trial.config not in known)
+    come_to = max(
+        (place for place, one in enumerate(each) if one.trial is not None and one.config not in given), default=-1
+    )
+    untried = [place for place, one in enumerate(each) if one.trial is None]
+    refused = [place for place in untried if random or place < come_to or each[place].config is None]
 
     def of(kind: str) -> tuple[int, ...]:
-        both = zip(candidates, configs, strict=True)
-        return tuple(numbers[config] for one, config in both if config in numbers and one.origin == kind)
+        both = zip(candidates, each, strict=True)
+        return tuple(tried.trial.number for one, tried in both if tried.trial is not None and one.origin == kind)
 
     reasons = tuple(_reasons(sweep))
     return Trained(of("top"), of("sample"), random, len(refused), len(untried) - len(refused), reasons)
 
 
-def trial_of_each(candidates: Sequence[Candidate], search: Sequence[Trial], sweep: Sweep) -> list[int | None]:
-    """For each candidate the trial that trained it from scratch, if there is one."""
-    numbers: Mapping[Config | None, int] = _numbers(search)
-    return [numbers.get(_completed(one.config, sweep)) for one in candidates]
+def trial_of_each(candidates: Sequence[Candidate], search: Sequence[Trial], sweep: Sweep) -> list[Tried]:
+    """For each candidate what the search tries for it, and the first trial that did.
+
+    It is found by the whole config: other trials of the search may have drawn the same architecture with other
+    parameters beside it.
+    """
+    first = {trial.config: trial for trial in reversed(search)}
+    configs = [_completed(one.config, sweep) for one in candidates]
+    return [Tried(config, first.get(config) if config is not None else None) for config in configs]
 
 
 def origin_of_each(candidates: Sequence[Candidate]) -> list[Origin]:
@@ -109,12 +140,7 @@ def origin_of_each(candidates: Sequence[Candidate]) -> list[Origin]:
 def origins(candidates: Sequence[Candidate], search: Sequence[Trial], sweep: Sweep) -> dict[int, Origin]:
     """By the number of a trial, why it was tried; of several reasons the first."""
     both = [*zip(trial_of_each(candidates, search, sweep), origin_of_each(candidates), strict=True)]
-    return {number: origin for number, origin in reversed(both) if number is not None}
-
-
-def _numbers(search: Sequence[Trial]) -> dict[Config | None, int]:
-    """The first trial of each config."""
-    return {trial.config: trial.number for trial in reversed(search)}
+    return {tried.trial.number: origin for tried, origin in reversed(both) if tried.trial is not None}
 
 
 def _completed(architecture: Config, sweep: Sweep) -> Config | None:

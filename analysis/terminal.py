@@ -15,7 +15,7 @@ from ..search import Phase, State, Sweep, Trial
 from ..spaces import Condition, Expression, Space
 from . import text
 from .board import Leaderboard, Row
-from .network_text import NETWORK, NetworkWords
+from .network_text import NETWORK, NetworkWords, readable
 from .results import Results
 from .supernet import SupernetReport, supernet_lines
 from .supernet_trials import origin_of_each
@@ -159,12 +159,13 @@ def best_value(results: Results) -> float | None:
 def trials_table(trials: Iterable[Trial], sweep: Sweep, test_scores: Mapping[int, float] | None = None) -> Table:
     """One line per trial; the value of a test trial is that on the sealed test part, given by the model's trial."""
     metric = sweep.objective.metric
-    tested, words = test_scores or {}, NetworkWords(sweep)
+    tested, trials = test_scores or {}, list(trials)
+    networks = NetworkWords(sweep).short(trial.config for trial in trials)
     table = plain_table("trial", "phase", "state", metric, "steps", "time", "config")
-    for trial in trials:
+    for trial, network in zip(trials, networks, strict=True):
         test = trial.phase is Phase.TEST
         value = text.number(tested.get(trial.parent or 0) if test else trial.value(metric))
-        config = words.readable(trial.config)
+        config = readable(trial.config, network)
         outcome = trial.reason or text.config_line(config, [*config])
         time = text.seconds(trial.seconds)
         add_row(table, str(trial.number), trial.phase, trial.state, value, str(trial.last_step), time, outcome)
@@ -174,13 +175,15 @@ def trials_table(trials: Iterable[Trial], sweep: Sweep, test_scores: Mapping[int
 def supernet_table(report: SupernetReport, sweep: Sweep) -> Table:
     """The architectures that a supernet found: its score of each beside that of the trial that trained it."""
     candidates = report.found.candidates
-    words, known = NetworkWords(sweep), any(one.probability is not None for one in candidates)
+    known = any(one.probability is not None for one in candidates)
+    networks = NetworkWords(sweep).short(one.config for one in candidates)
     likely = ["probability"] * known
     table = plain_table("origin", "its score", *likely, "trial", f"{sweep.objective.metric} there", NETWORK)
-    for one, origin, (trial, score) in zip(candidates, origin_of_each(candidates), report.outcomes, strict=True):
+    every = zip(candidates, origin_of_each(candidates), report.outcomes, networks, strict=True)
+    for one, origin, (trial, score), network in every:
         likely = [text.number(one.probability)] * known
         cells = (str(origin), text.number(one.score), *likely, "–" if trial is None else str(trial), text.number(score))
-        add_row(table, *cells, words.short(one.config))
+        add_row(table, *cells, network)
     return table
 
 

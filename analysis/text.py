@@ -8,6 +8,7 @@ from typing import Any
 
 from .ensembles.report import EnsembleReport
 from .leaderboard import Interval, Leaderboard, Row
+from .network_text import readable
 
 _LOSS = {"rmse": "squared error", "mse": "squared error", "mae": "absolute error", "log_loss": "log loss"}
 
@@ -104,8 +105,8 @@ def parameter(value: Any) -> str:
 
 
 def differing(rows: Sequence[Row]) -> list[str]:
-    """Names of the parameters that are not the same in all rows."""
-    configs = [row.readable for row in rows]
+    """Names of the parameters that are not the same in all rows; a network is compared as a whole."""
+    configs = [readable(row.config, row.network) for row in rows]
     names = sorted({name for config in configs for name in config})
     return [name for name in names if len({repr(config[name]) if name in config else "" for config in configs}) > 1]
 

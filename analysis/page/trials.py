@@ -35,7 +35,7 @@ def trials_data(trials: Sequence[Trial], sweep: Sweep, default: Config) -> dict[
         "reason": [trial.reason for trial in trials],
         "others": {metric: [_other(trial, metric) for trial in trials] for metric in others},
         "within": [not sweep.objective.excess(trial.metrics) for trial in trials],
-        "network": [words.short(trial.config) for trial in trials] if words else None,
+        "network": words.short(trial.config for trial in trials) if words else None,
         "columns": columns_of([trial.config for trial in trials], default, sweep.parameters),
     }
 

@@ -152,7 +152,7 @@ def test_a_sweep_without_networks_has_none_to_draw(finished: Results) -> None:
 
 
 def test_weights_that_began_with_anothers_are_the_last_choice(two: tuple[Recorder, Any, Any], tmp_path: Path) -> None:
-    made, winner, runs = two
+    made, winner, _ = two
     child = made.search([0.95], LARGE | {"lr": 0.3}, parent=winner.number)
     keep_weights(made, child, seed=1)
     told = made.results().export(tmp_path / "own", trial=child.number).notes

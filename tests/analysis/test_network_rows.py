@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +12,16 @@ import pytest
 from assay.analysis import Results
 from assay.analysis.network_trial import NetworkFacts
 from assay.analysis.page.board_table import board_table
-from assay.analysis.supernet import supernet_lines, supernet_report
+from assay.analysis.page.data import page_data
+from assay.analysis.supernet import report_of, supernet_lines, supernet_report
 from assay.analysis.supernet_trials import Origin
 from assay.analysis.terminal import config_table, leaderboard_table, supernet_table, trials_table
 from assay.search import State
+from assay.search.nas.one_shot.found import Candidate, Found
+from assay.spaces import Config
 
 from .conftest import Recorder
-from .networks import HUB, one_shot
+from .networks import DEEP, HUB, deep, one_shot
 from .test_terminal import shown
 
 
@@ -70,6 +75,33 @@ def test_rows_of_a_model_space_are_short_and_have_the_whole_as_a_hint(tmp_path: 
     assert facts.to_dict() == {"network": whole}
 
 
+def test_networks_that_differ_late_are_not_the_same_in_any_table(tmp_path: Path) -> None:
+    made = Recorder(tmp_path, architecture=DEEP)
+    for changed in (0, 9):
+        made.replicate(made.search([0.5 + changed / 100], deep(changed) | {"lr": 0.1}), [0.5, 0.51])
+    results = made.results()
+    shorts = {row.network_short for row in results.leaderboard().rows}
+    assert len(shorts) == 2
+    tables = (shown(config_table(results.leaderboard())), shown(trials_table(results.trials, results.sweep)))
+    own = tuple(Candidate(Config(deep(changed)), "top", 0.5) for changed in (0, 9))
+    found = report_of(Found("darts", 2, 2, False, "", 0, 2, own), [], [], results.sweep)
+    for table in (*tables, shown(supernet_table(found, results.sweep)), board_table(results.leaderboard())):
+        assert all(short in table for short in shorts)
+    assert set(page_data(results)["trials"]["network"]) == shorts
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf])
+def test_scores_that_are_not_finite_hinder_no_report(tmp_path: Path, broken: float) -> None:
+    results = one_shot(tmp_path, believed=(broken, 0.8, broken)).results()
+    board = json.loads(json.dumps(results.leaderboard().to_dict(), allow_nan=False))
+    assert {row["trial"]: row["supernet"] and row["supernet"]["score"] for row in board["rows"]}[2] is None
+    assert "1st choice" in results.report().read_text(encoding="utf-8")
+    for number, name in ((0, "supernet"), (2, "origin"), (4, "origin")):
+        facts = NetworkFacts.of(results, results.trials[number])
+        json.dumps(facts.to_dict()[name], allow_nan=False)
+    assert "supernet: 1st choice, score – with its weights" in NetworkFacts.of(results, results.trials[2]).lines
+
+
 def test_a_trial_says_what_the_supernet_has_to_do_with_it(found: Results) -> None:
     facts = NetworkFacts.of(found, found.trials[4])
     assert facts.lines == [
@@ -100,6 +132,12 @@ def test_a_damaged_file_is_told_and_hinders_nothing_else(tmp_path: Path) -> None
     assert facts.report is None
     assert "is not the file that was written" in facts.lines[0]
     assert "is not the file that was written" in facts.to_dict()["supernet_note"]
+    of_search = NetworkFacts.of(results, results.trials[2])
+    assert of_search.lines[0] == "network: conv5x5-4/2, conv3x3-4 | pool-3"
+    assert of_search.lines[1].startswith("supernet: left out: ")
+    assert "is not the file that was written" in of_search.to_dict()["supernet_note"]
+    replicate = next(trial for trial in results.trials if trial.parent == 2)
+    assert NetworkFacts.of(results, replicate).damaged == ""  # which never has an origin
     assert {row.supernet for row in results.leaderboard().rows} == {None}
 
 

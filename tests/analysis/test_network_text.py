@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from assay.analysis.network_text import NetworkWords, elided
+from assay.analysis.network_text import NetworkWords, elided, readable, told_apart
 from assay.search import Sweep
 from assay.search.section_architecture import ArchitectureSection
 
-from .networks import HUB, STAGED, network
+from .networks import DEEP, HUB, STAGED, deep, network
 
 
 def sweep_of(architecture: dict[str, Any] | None, **parameters: Any) -> Sweep:
@@ -25,8 +25,9 @@ def sweep_of(architecture: dict[str, Any] | None, **parameters: Any) -> Sweep:
 
 def test_a_network_of_stages_is_told_layer_by_layer() -> None:
     words, config = NetworkWords(sweep_of(STAGED)), network("conv5x5", "identity") | {"lr": 0.1}
-    assert words.text(config) == words.brief(config) == words.short(config) == "conv5x5-4/2, identity | pool-3"
-    assert words.readable(config) == {"architecture": "conv5x5-4/2, identity | pool-3", "lr": 0.1}
+    assert words.text(config) == words.brief(config) == "conv5x5-4/2, identity | pool-3"
+    assert words.short([config]) == ["conv5x5-4/2, identity | pool-3"]
+    assert readable(config, words.text(config)) == {"architecture": "conv5x5-4/2, identity | pool-3", "lr": 0.1}
 
 
 def test_of_a_model_space_a_table_says_what_differs_from_the_default() -> None:
@@ -34,20 +35,18 @@ def test_of_a_model_space_a_table_says_what_differs_from_the_default() -> None:
     sweep = sweep_of(HUB)
     words, default = NetworkWords(sweep), sweep.parameters.default()
     assert words.text(default) == "cell_0_1=skip cell_0_2=skip cell_1_2=skip"
-    assert words.short(default) == "default"
+    assert words.brief(default) == "default"
     changed = dict(default) | {"architecture.cell_1_2": "sep_conv_3x3"}
-    assert words.short(changed) == words.brief(changed) == "1 changed: cell_1_2=sep_conv_3x3"
+    assert words.brief(changed) == "1 changed: cell_1_2=sep_conv_3x3"
     assert words.text(changed) == "cell_0_1=skip cell_0_2=skip cell_1_2=sep_conv_3x3"
     every = dict(default) | dict.fromkeys(HUB["parameters"], "sep_conv_5x5")
     assert words.brief(every) == "3 changed: cell_0_1=sep_conv_5x5 cell_0_2=sep_conv_5x5 cell_1_2=sep_conv_5x5"
-    assert words.short(every) == "3 changed: cell_0_1=sep_conv_5x5 … cell_1_2=sep_conv_5x5"
+    short = "3 changed: cell_0_1=sep_conv_5x5 … cell_1_2=sep_conv_5x5"
+    assert words.short([default, changed, every]) == ["default", words.brief(changed), short]
 
 
 def test_a_long_network_keeps_its_ends() -> None:
-    deep = {**STAGED, "stages": [{"ops": ["conv3x3", "conv5x5"], "depth": 12, "width": 4}]}
-    at = "architecture.stage1."
-    layers = {f"{at}op{layer}": "conv3x3" if layer % 2 else "conv5x5" for layer in range(1, 13)}
-    short = NetworkWords(sweep_of(deep)).short({f"{at}depth": 12, f"{at}width": 4} | layers)
+    (short,) = NetworkWords(sweep_of(DEEP)).short([deep()])
     assert short.startswith("conv3x3-4, conv5x5-4, conv3x3-4,")
     assert short.endswith(" … pool-3")
     assert 60 < len(short) <= 72
@@ -67,16 +66,48 @@ def test_what_is_left_out_is_in_the_middle(text: str, told: str) -> None:
     assert elided(text, 15) == told
 
 
+def test_networks_that_differ_late_are_told_apart() -> None:
+    words = NetworkWords(sweep_of(DEEP))
+    usual, ninth, again = words.short([deep(), deep(9), deep()])
+    assert usual == again
+    assert usual == "conv3x3-4, conv5x5-4, … conv5x5-4, conv3x3-4, conv5x5-4, … pool-3"
+    assert ninth == "conv3x3-4, conv5x5-4, … conv5x5-4 x3, conv3x3-4, conv5x5-4 | pool-3"
+    many = words.short([deep(place) for place in range(13)])
+    assert len(set(many)) == 13
+    assert max(map(len, many)) <= 72
+
+
+@pytest.mark.parametrize(
+    ("texts", "told"),
+    [
+        (["a b", "a b", "c"], ["a b", "a b", "c"]),
+        (["aa bb cc dd 1 ee ff", "aa bb cc dd 2 ee ff"], ["aa bb … 1 ee ff", "aa bb … 2 ee ff"]),
+        (["aa bb cc dd 1 ee ff", "aa bb cc dd 2 ee ff", "z"], ["aa bb … 1 ee ff", "aa bb … 2 ee ff", "z"]),
+        (  # three of which two differ still later: these from there
+            ["aa bb cc dd 1 ee hh 3 ff", "aa bb cc dd 1 ee hh 4 ff", "aa bb cc dd 2 ee hh 3 ff"],
+            ["aa bb … 3 ff", "aa bb … 4 ff", "aa bb … 2 … ff"],
+        ),
+        (  # what is left around the difference is the same for two pairs
+            [f"aaaaa {kind} cc dd {late} ee ff" for kind in ("xx", "yy") for late in "12"],
+            [f"aaaaa {kind} cc dd {late} ee ff" for kind in ("xx", "yy") for late in "12"],
+        ),
+        (["a incomprehensible1 b", "a incomprehensible2 b"], ["a incomprehensible1 b", "a incomprehensible2 b"]),
+    ],
+)
+def test_texts_that_would_look_alike(texts: list[str], told: list[str]) -> None:
+    assert told_apart(texts, 15) == told
+
+
 def test_a_config_without_a_network_has_no_words() -> None:
     for words in (NetworkWords(sweep_of(None)), NetworkWords(sweep_of(STAGED)), NetworkWords(sweep_of(HUB))):
-        assert words.text({"lr": 0.1}) == words.brief({"lr": 0.1}) == words.short({"lr": 0.1}) == ""
-        assert words.readable({"lr": 0.1}) == {"lr": 0.1}
+        assert words.text({"lr": 0.1}) == words.brief({"lr": 0.1}) == ""
+        assert words.short([{"lr": 0.1}]) == [""]
+    assert readable({"lr": 0.1}, "") == {"lr": 0.1}
 
 
 def test_the_section_is_read_once_for_many_configs(monkeypatch: pytest.MonkeyPatch) -> None:
     sweep, read, calls = sweep_of(STAGED), ArchitectureSection.networks, []
     monkeypatch.setattr(ArchitectureSection, "networks", lambda self, *given: calls.append(1) or read(self, *given))
     words = NetworkWords(sweep)
-    for op in ("conv3x3", "conv5x5"):
-        words.short(network(op, op))
+    words.short(network(op, op) for op in ("conv3x3", "conv5x5"))
     assert len(calls) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 from dataclasses import replace
@@ -15,7 +16,7 @@ from assay.analysis.supernet import Agreement, SupernetReport, agreement, report
 from assay.analysis.supernet_trials import Origin, Trained, origins
 from assay.search import Phase, Report, State, Sweep, Trial
 from assay.search.nas.one_shot.found import Candidate, Found
-from assay.spaces import Config
+from assay.spaces import Config, Space
 
 
 def test_tau_is_kendalls_with_an_exact_p_value() -> None:
@@ -32,6 +33,14 @@ def test_tau_is_kendalls_with_an_exact_p_value() -> None:
 @pytest.mark.parametrize("pairs", [[], [(1.0, 2.0)], [(1.0, 2.0), (1.0, 3.0)]])
 def test_without_any_order_there_is_none(pairs: list[tuple[float, float]]) -> None:
     assert agreement(pairs) is None
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
+def test_scores_that_are_not_finite_do_not_count(broken: float) -> None:
+    pairs = [(float(place), float(place)) for place in range(12)]
+    pairs[3:5] = [(4.0, 3.0), (3.0, 4.0)]
+    assert agreement([(broken, 0.2), *pairs, (0.3, broken)]) == agreement(pairs)
+    assert agreement([(broken, 0.2), pairs[0]]) is None
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
@@ -159,6 +168,46 @@ def test_tau_is_of_the_random_architectures_alone_and_smaller_may_be_better() ->
     assert report_of(of, [], failed, sweep_of()).outcomes[3:] == ((5, None), (6, 2.0))
 
 
+def test_a_score_from_scratch_is_of_the_trial_that_is_named() -> None:
+    """The search draws two of the architectures again with another lr; neither run is the one of the supernet."""
+    of = found({"conv3x3": 0.9, "conv5x5": 0.8, "identity": 0.5}, {"maxpool3x3": 0.6, "avgpool3x3": 0.5})
+    ops = ("conv1x1", "conv3x3", "conv5x5", "conv3x3", "identity", "maxpool3x3", "conv5x5")
+    search = searched(((op, float(number)) for number, op in enumerate(ops, 1)), lr=0.02)
+    search[1] = replace(search[1], state=State.FAILED)
+    search.append(replace(search[2], number=8, reports=(Report(1, {"loss": 99.0}, 1.0, 8),)))  # the first counts
+    made = report_of(of, [], search, sweep_of())
+    assert made.outcomes == ((2, None), (3, 3.0), (None, None), (None, None), (None, None))
+    assert (made.top, made.random, made.agreement) == (3.0, None, None)
+    assert made.trained.random == (4, 5, 6, 7)
+
+
+def test_a_score_that_is_not_finite_leaves_the_rest_as_it_is() -> None:
+    of = found(
+        {"conv3x3": math.nan, "conv5x5": math.inf}, {"maxpool3x3": 0.6, "avgpool3x3": 0.5, "identity": -math.inf}
+    )
+    of = replace(of, candidates=(replace(of.candidates[0], probability=math.nan), *of.candidates[1:]))
+    ops = ("conv1x1", "conv3x3", "conv5x5", "maxpool3x3", "avgpool3x3", "identity")
+    search = searched([*zip(ops, (3.0, 9.0, 8.0, 1.0, 2.0, 3.0), strict=True)])
+    search[2] = replace(search[2], reports=(Report(1, {"loss": math.inf}, 1.0, 3),))
+    made = report_of(of, [], search, sweep_of())
+    assert made.agreement is not None
+    assert (made.agreement.tau, made.agreement.count) == (pytest.approx(1.0), 2)
+    assert (made.top, made.outcomes[:2]) == (9.0, ((2, 9.0), (3, None)))
+    told = json.loads(json.dumps(made.to_dict(), allow_nan=False))["candidates"]
+    assert [one["score"] for one in told] == [None, None, 0.6, 0.5, None]
+    assert told[0]["probability"] is None
+    assert [one["retrained"] for one in told] == [9.0, None, 1.0, 2.0, 3.0]
+    assert Origin("top", 2, math.nan).to_dict()["score"] is None
+
+
+def test_what_the_search_tries_for_an_architecture_is_found_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    of, sweep = found({"conv3x3": 0.9, "conv5x5": 0.8}, {"identity": 0.5}), sweep_of()
+    search, complete, calls = searched([("conv1x1", 1.0)]), Space.complete, []
+    monkeypatch.setattr(Space, "complete", lambda self, given: calls.append(1) or complete(self, given))
+    report_of(of, [], search, sweep)
+    assert len(calls) == 3
+
+
 def test_what_was_not_trained_is_told() -> None:
     of = found({"conv3x3": 0.9, "conv5x5": 0.8, "sepconv3x3": 0.7}, {"maxpool3x3": 0.6, "avgpool3x3": 0.5})
     limits: list[Any] = [{"metric": "params", "max": 10}, {"metric": "flops_m", "max": 3}, {"metric": "ms", "max": 1}]
@@ -192,7 +241,11 @@ def test_it_is_told_where_a_trial_comes_from() -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "words"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (12, "12th"), (21, "21st")]
+    ("place", "words"),
+    [
+        *((1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (12, "12th"), (13, "13th"), (21, "21st")),
+        *((23, "23rd"), (113, "113th")),
+    ],
 )
 def test_places_are_told_as_people_say_them(place: int, words: str) -> None:
     assert str(Origin("top", place, 0.5)) == f"{words} choice"

@@ -110,6 +110,14 @@ def test_parameter(value: Any, expected: str) -> None:
     assert text.parameter(value) == expected
 
 
+def test_networks_differ_as_a_whole() -> None:
+    """Also where what a table has room for is the same of all; and the parameters of a network are no columns."""
+    layers = [Config({"lr": 0.1, "architecture.op": op}) for op in ("one", "other")]
+    rows = [row(config=one, network=f"a {one['architecture.op']} z", network_short="a … z") for one in layers]
+    assert text.differing(rows) == ["architecture"]
+    assert text.differing([rows[0], rows[0]]) == []
+
+
 def test_differing_and_config_line() -> None:
     configs = [{"a": 1, "b": 2, "c": "absent"}, {"a": 1, "b": 2.0}]
     rows = [row(config=Config(config)) for config in configs]

@@ -45,6 +45,11 @@ function boardColumns(rows) {
       "adjusted p of the test that it is worse than the best",
     ],
     some((row) => row.tied) && ["tied", (row) => !row.tied, (row) => (row.tied ? "yes" : "")],
+    some((row) => row.network) && [
+      "architecture",
+      (row) => row.network,
+      (row) => h("div", { class: "words", title: row.network }, row.network_short),
+    ],
     some((row) => row.supernet) && [
       "supernet",
       (row) => (row.supernet ? 1e6 * (row.supernet.kind !== "top") + row.supernet.place : Infinity),
@@ -98,11 +103,6 @@ function boardColumns(rows) {
       (row) => interval(row.others[name]),
     ]),
     ["training", (row) => row.cost_seconds ?? Infinity, (row) => seconds(row.cost_seconds), "of a full run"],
-    some((row) => row.network) && [
-      "architecture",
-      (row) => row.network,
-      (row) => h("div", { class: "words", title: row.network }, row.network_short),
-    ],
     ...names
       .slice(0, MOST_PARAMETERS)
       .map((column) => [

@@ -50,6 +50,21 @@ def test_the_winner_is_drawn_as_on_the_command_line(searched: Recorder) -> None:
     assert found["note"] == ""
 
 
+def test_the_one_that_is_handed_over_is_drawn(recorder: Callable[..., Recorder]) -> None:
+    """Not the best mean, where ties are broken by something else."""
+    made = recorder(architecture=STAGED, leaderboard={"top": 2, "seeds": 3, "tie_break": "cost", "test": "paired_t"})
+    dear = made.search([0.9], network("conv5x5", "conv5x5") | {"lr": 0.1})
+    cheap = made.search([0.8], network("conv5x5", "identity") | {"lr": 0.1})
+    made.replicate(dear, [0.90, 0.91, 0.95], seconds=9.0)
+    made.replicate(cheap, [0.89, 0.93, 0.91], seconds=2.0)
+    results = made.results()
+    assert results.leaderboard().rows[0].trial == dear.number
+    found = network_data(results, running=False)
+    assert found is not None
+    assert (found["trial"], found["text"]) == (cheap.number, "conv5x5-4/2, identity | pool-3")
+    assert found["svg"] == without_style(network_drawing(results, cheap.number))
+
+
 def test_boxes_keep_their_colours_without_the_style(searched: Recorder) -> None:
     found = network_data(searched.results(), running=False)
     assert found is not None
