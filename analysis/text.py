@@ -8,7 +8,7 @@ from typing import Any
 
 from .ensembles.report import EnsembleReport
 from .leaderboard import Interval, Leaderboard, Row
-from .network_text import readable
+from .network_text import NETWORK, readable
 
 _LOSS = {"rmse": "squared error", "mse": "squared error", "mae": "absolute error", "log_loss": "log loss"}
 
@@ -105,10 +105,11 @@ def parameter(value: Any) -> str:
 
 
 def differing(rows: Sequence[Row]) -> list[str]:
-    """Names of the parameters that are not the same in all rows; a network is compared as a whole."""
+    """Names of the parameters that are not the same in all rows; of networks, compared as a whole, one is named too."""
     configs = [readable(row.config, row.network) for row in rows]
     names = sorted({name for config in configs for name in config})
-    return [name for name in names if len({repr(config[name]) if name in config else "" for config in configs}) > 1]
+    values = {name: {repr(config[name]) if name in config else "" for config in configs} for name in names}
+    return [name for name in names if len(values[name]) > 1 or name == NETWORK]
 
 
 def config_line(config: Mapping[str, Any], names: Sequence[str]) -> str:

@@ -43,7 +43,7 @@ def evolve(
     size = min(_LARGEST, math.ceil(1.5 * math.sqrt(count)))
     found = [(config, score(config)) for config in itertools.islice(drawn, min(size, count))]
     while found and len(found) < count:
-        found.sort(key=_by_score)
+        found.sort(key=lambda pair: best_first(pair[1]))
         parents = [config for config, _ in found[: max(2, size // _PARENTS)]]
         wanted = min(size, count - len(found))
         made = [_child(space, parents, place < wanted // 2, is_new, rng) for place in range(wanted)]
@@ -52,12 +52,12 @@ def evolve(
         if not children:
             break
         found += [(config, score(config)) for config in children]
-    return sorted(found, key=_by_score)
+    return sorted(found, key=lambda pair: best_first(pair[1]))
 
 
-def _by_score(pair: tuple[Config, float]) -> float:
+def best_first(score: float) -> float:
     """To sort by: the best first, what has no score last."""
-    return math.inf if math.isnan(pair[1]) else -pair[1]
+    return math.inf if math.isnan(score) else -score
 
 
 def _child(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ....spaces import Config, Limit, Objective, Space, SpaceError
 from ...random_search import RandomSearch
@@ -73,6 +73,13 @@ class OneShotOptions(SearcherOptions):
     candidates: int = Field(default=100, ge=1)
     """Architectures that are scored with the supernet's weights in all; random finds them by evolution, and 1000 are as
     many as in its paper. By darts, gumbel_darts, proxyless only for cells."""
+
+    @model_validator(mode="after")
+    def _check_candidates(self) -> Self:
+        if self.candidates < self.top:
+            text = f"candidates: {self.candidates} are scored in all, and top asks for the best {self.top}"
+            raise ValueError(f"{text}: write candidates: {self.top} or more, or a smaller top")
+        return self
 
     def build(self, space: Space, objective: Objective, seed: int, rungs: Sequence[int] = ()) -> Searcher:
         """A searcher that knows nothing of a supernet: see :meth:`proposing`."""

@@ -98,8 +98,12 @@ class Progress(Callback):  # type: ignore[misc]  # followed no further by mypy
             self._collapsed_at = self._epochs
             self.supernet.restore(self._healthy)
 
-    def outcome(self, candidates: tuple[Candidate, ...]) -> Found:
-        """The end of the training, in words and numbers."""
+    def outcome(self, candidates: tuple[Candidate, ...], ended: str = "") -> Found:
+        """The end of the training, in words and numbers.
+
+        Args:
+            ended: :attr:`Choosing.ended`.
+        """
         sample = self.supernet.likeliest()
         skips = self.supernet.skips(sample) if sample is not None else 0
         return Found(
@@ -107,7 +111,7 @@ class Progress(Callback):  # type: ignore[misc]  # followed no further by mypy
             epochs=self._epochs,
             planned=self._options["epochs"],
             collapsed=bool(self._collapsed_at),
-            warning="; ".join(text for text in (self._warning(skips), self._shortage(candidates)) if text),
+            warning="; ".join(text for text in (self._warning(skips), self._shortage(candidates), ended) if text),
             skips=skips,
             choices=self.supernet.skippable,
             candidates=candidates,

@@ -62,7 +62,7 @@ def train_supernet(
     supernet.network.to(progress.device)
     candidates = tuple(best.candidates())
     supernet.network.to("cpu")
-    return progress.outcome(candidates)
+    return progress.outcome(candidates, best.ended)
 
 
 def _prepare(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 
+from assay.search.nas.one_shot import evolving
 from assay.search.nas.one_shot.evolving import crossover, evolve
 from assay.spaces import Config, Space
 
@@ -84,6 +86,30 @@ def test_equal_seeds_give_equal_configs() -> None:
 def test_so_many_are_scored_and_none_twice(count: int) -> None:
     order = evolved(1, count)
     assert len(order) == len(set(order)) == count
+
+
+def test_half_of_the_children_have_two_parents(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: dict[str, set[Config | None]] = {"crossover": set(), "mutated": set()}
+    for word, configs in made.items():
+        monkeypatch.setattr(evolving, word, noting(getattr(evolving, word), configs))
+    children = evolved(1)[15:30]  # of the first generation, of 15
+    assert made["crossover"].issuperset(children[:7])
+    assert made["mutated"].issuperset(children[7:])
+
+
+def noting(make: Callable[..., Config | None], made: set[Config | None]) -> Callable[..., Config | None]:
+    def noted(*given: Any) -> Config | None:
+        found = make(*given)
+        made.add(found)
+        return found
+
+    return noted
+
+
+def test_what_is_drawn_stands_in_for_children_that_are_none() -> None:
+    rng = np.random.default_rng(0)
+    found = evolve(SPACE, scored(0), lambda config: False, drawn(SPACE, Sieve(), rng), rng, 50)
+    assert len({config for config, _ in found}) == 50
 
 
 def test_what_is_the_same_is_scored_once() -> None:

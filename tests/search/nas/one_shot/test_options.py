@@ -97,6 +97,15 @@ def test_a_stage_has_one_width() -> None:
     assert Sweep.make(wide | {"searcher": "random"}).architecture is not None
 
 
+def test_no_more_are_wanted_than_are_scored() -> None:
+    assert OneShotOptions(top=4, candidates=4).top == 4
+    with pytest.raises(
+        SweepError, match="candidates: 3 are scored in all, and top asks for the best 4: write"
+    ) as caught:
+        Sweep.make(NETS | {"searcher": {"type": "one_shot", "top": 4, "candidates": 3}})
+    assert len(str(caught.value).splitlines()) == 1
+
+
 def test_unknown_strategies_are_refused() -> None:
     with pytest.raises((SpaceError, ValueError), match="strategy"):
         OneShotOptions.model_validate({"type": "one_shot", "strategy": "spos"})

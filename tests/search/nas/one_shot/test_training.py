@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +33,7 @@ from assay.search.nas.one_shot.progress import CHECKPOINT, Progress
 from assay.search.nas.one_shot.searchable import Searchable
 from assay.search.nas.one_shot.strategies import make_strategy
 from assay.search.nas.one_shot.training import train_supernet
-from assay.spaces import Config, Space, SpaceError
+from assay.spaces import Config, Limit, Space, SpaceError
 from assay.spaces.architectures import Architecture
 from assay.spaces.from_nni.model_space_architecture import ModelSpaceArchitecture
 
@@ -86,12 +86,12 @@ def digits() -> Data:
     return Data.of((DataLoader(train, 16, shuffle=True), DataLoader(validation, 16)))
 
 
-def trained(space: type[Any], trial: Trial, strategy: str, **more: Any) -> Found:
+def trained(space: type[Any], trial: Trial, strategy: str, limits: Sequence[Limit] = (), **more: Any) -> Found:
     if strategy == "enas":
         with_tianshou()
     architecture = ModelSpaceArchitecture(space, SHAPE)
     options = {"epochs": 2, "top": 2, "samples": 2, "candidates": 4, "architecture_learning_rate": 0.03} | more
-    plan = OneShotOptions(strategy=strategy, **options).plan()  # type: ignore[arg-type]
+    plan = OneShotOptions(strategy=strategy, **options).plan(limits)  # type: ignore[arg-type]
     return train_supernet(plan, architecture, Searchable.of(architecture, {}), digits(), trial)
 
 
@@ -212,13 +212,22 @@ def test_a_collapse_is_of_a_supernet_that_prefers_something(tmp_path: Path) -> N
 
 
 def test_fewer_different_architectures_than_asked_for_are_told(tmp_path: Path) -> None:
-    found = trained(tiny.Layers, Trial(tmp_path), "darts", epochs=1, top=6, samples=6)
+    found = trained(tiny.Layers, Trial(tmp_path), "darts", epochs=1, top=6, samples=6, candidates=6)
     networks: Architecture = ModelSpaceArchitecture(tiny.Layers, SHAPE)
     different = {networks.canonical(config) for config in Space(networks.parameters()).configs()}
     assert len(found.candidates) == len(different) == 7
     assert [one.origin for one in found.candidates] == ["top"] * 6 + ["sample"]
     text = "only 7 different architectures were found, 5 fewer than top and samples ask for"
     assert found.warning.endswith(text)
+
+
+def test_limits_that_nothing_meets_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assay.search.nas.one_shot.choosing._IN_VAIN", 5)
+    found = trained(tiny.Layers, Trial(tmp_path), "darts", limits=[Limit("params", max=1)], epochs=1)
+    assert found.candidates == ()
+    text = "; looking for architectures ended after 5 that were refused or isomorphic to others (of 9 networks looked "
+    assert text in found.warning
+    assert found.warning.endswith("at, 9 break limits on params): make the limits or the space wider")
 
 
 def test_random_architectures_fill_up_what_the_supernet_prefers(
