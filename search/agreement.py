@@ -101,9 +101,6 @@ def _one_shot(
         yield Problem(
             ("architecture",), "there is one network only, and one_shot chooses among several: add operations"
         )
-    if architecture is not None and architecture.prefilter is not None:
-        text = "one_shot trains what its supernet ranks first, unfiltered: remove it, or take another searcher"
-        yield Problem(("architecture", "prefilter"), text)
     if resources.workers > 1:
         yield Problem(("resources", "workers"), "a supernet trains in one process: write 1, or take another searcher")
     if scheduler.type != "none":

@@ -95,10 +95,6 @@ def test_size_is_always_measured_and_time_where_it_counts() -> None:
             },
             "architecture: there is one network only, and one_shot chooses among several",
         ),
-        (
-            {"searcher": "one_shot", "architecture": STAGED | {"zero_cost": ["params"], "prefilter": 0.5}},
-            "architecture.prefilter: one_shot trains what its supernet ranks first",
-        ),
         ({"architecture": None}, "parameters"),
         (
             {"searcher": {"type": "nni", "strategy": "grid"}, "parameters": {"lr": "uniform(0.1, 1.0)"}},
