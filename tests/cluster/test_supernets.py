@@ -148,7 +148,7 @@ def test_from_the_supernet_to_the_winner(driver_of: Callable[..., Driver]) -> No
     assert [architectures[number] for number in made.samples] == [dict(one.config) for one in found.candidates[2:]]
     assert {*made.top, *made.samples, *made.random, search[0].number} == set(architectures)
     assert (made.refused, made.waiting) == (0, 0)
-    assert report.to_dict()["trained"]["top"] == made.top
+    assert report.to_dict()["trained"]["top"] == list(made.top)
     assert "supernet: random, 3 epochs" in "\n".join(summary_lines(results))
     assert trials_table(results.trials, results.sweep).row_count == len(results.trials)
     frame = results.to_frame()

@@ -130,7 +130,7 @@ def test_the_page_is_made_without_nni(recorder: Callable[..., Recorder], monkeyp
 
 def test_a_class_of_the_user_that_fails_is_told(tmp_path: Path) -> None:
     pytest.importorskip("nni")
-    (tmp_path / "failing.py").write_text(
+    (tmp_path / "raising.py").write_text(
         "from nni.nas.nn.pytorch import LayerChoice, ModelSpace\n"
         "import torch\n\n\n"
         "class Failing(ModelSpace):\n"
@@ -143,7 +143,7 @@ def test_a_class_of_the_user_that_fails_is_told(tmp_path: Path) -> None:
         "        return self.layer(inputs)\n"
     )
     parameters = {"architecture.layer": ["linear", "tanh"]}
-    section = {"space": "failing.py:Failing", "input": [2], "parameters": parameters}
+    section = {"space": "raising.py:Failing", "input": [2], "parameters": parameters}
     results = hub_sweep(Recorder(tmp_path, architecture=section))
     assert network_data(results, running=False)["note"] == ""  # type: ignore[index]
     torch.set_default_dtype(torch.float64)
