@@ -17,7 +17,7 @@ from ..spaces.errors import shown
 from .export_formats import Content, write_format
 from .export_manifest import find_row, manifest_of
 from .leaderboard import Leaderboard
-from .network_files import network_files
+from .network_files import network_files, refuse_supernet
 from .patch_yaml import Patched, fill_in
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def export_config(
         refusal = why_refused(results) if or_best else ""
         if not refusal:
             return export_ensemble(results, folder, formats, into)
-    source, why = _chosen(results) if trial is None else (search_trial(results, trial), "")
+    source, why = _chosen(results) if trial is None else (_search_trial(results, trial), "")
     why = "; ".join(filter(None, (refusal, why)))
     made = production(source.config, results.sweep.parameters, export)
     network, told = _network(results, source)
@@ -228,7 +228,7 @@ def _listed(front: Front) -> str:
     return f"trial{'s' * (len(front.trials) > 1)} {', '.join(map(str, front.trials))}"
 
 
-def search_trial(results: Results, number: int) -> Trial:
+def _search_trial(results: Results, number: int) -> Trial:
     """The search trial of this number, or the one that a replicate or test trial goes back to."""
     by_number = {trial.number: trial for trial in results.trials}
     if number not in by_number:
@@ -237,16 +237,8 @@ def search_trial(results: Results, number: int) -> Trial:
     trial = by_number[number]
     while trial.phase is not Phase.SEARCH and trial.parent is not None:
         trial = by_number[trial.parent]
-    if trial.phase is Phase.SUPERNET:
-        raise UsageError(f"trial {number} is the supernet, which has no config of its own: {_of_supernet(results)}")
+    refuse_supernet(results, trial)
     return trial
-
-
-def _of_supernet(results: Results) -> str:
-    numbers = [trial.number for trial in results.phase(Phase.SEARCH)]
-    return (
-        f"its networks are trials {numbers[0]} to {numbers[-1]}" if numbers else "none of its networks was trained yet"
-    )
 
 
 def _header(board: Leaderboard, trial: Trial, made: Production, why: str) -> str:

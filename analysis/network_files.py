@@ -12,14 +12,28 @@ if TYPE_CHECKING:
     from .results import Results
 
 
+def refuse_supernet(results: Results, trial: Trial) -> None:
+    """A supernet is no network of the search: it is neither drawn nor exported.
+
+    Raises:
+        UsageError: for one.
+    """
+    if trial.phase is Phase.SUPERNET:
+        numbers = [one.number for one in results.phase(Phase.SEARCH)]
+        where = f"trials {numbers[0]} to {numbers[-1]}" if numbers else "not trained yet"
+        text = f"trial {trial.number} is the supernet, which has no config of its own: its networks are {where}"
+        raise UsageError(text)
+
+
 def build_network(results: Results, trial: Trial) -> tuple[Any, tuple[int, ...]]:
     """The network of a trial with fresh weights, always the same ones, and the shape of one example.
 
     Raises:
-        UsageError: when the sweep searches no architecture, its shape is not known, a library or the user's file is
-            missing, or its code fails.
+        UsageError: for a supernet; when the sweep searches no architecture, its shape is not known, a library or the
+            user's file is missing, or its code fails.
     """
     name = results.record.name
+    refuse_supernet(results, trial)
     networks = results.sweep.networks(results.record.directory)
     if networks is None:
         raise UsageError(f"sweep {name!r} has no architecture: there is no network that Assay could build")

@@ -108,12 +108,10 @@ def show(
 
 
 def _draw_network(results: Results, trial: int | None, output: Path | None) -> None:
-    from ..analysis.export import search_trial
     from ..analysis.network_files import network_drawing
 
     if trial is None:
         raise UsageError(f"--graph draws the network of one trial: assay show {results.record.name} NUMBER --graph")
-    search_trial(results, trial)  # refuses the supernet
     drawing = network_drawing(results, trial)
     print_or_write(drawing, output or Path(f"network-{trial}.svg"))
 

@@ -109,8 +109,10 @@ class Posterior:
         self._values = values
         self._factor = cho_factor(kernel.among(rows), lower=True)
         self._alpha: Floats = cho_solve(self._factor, values)
-        self._known = np.concatenate([rows, pending]) if len(pending) else rows
-        self._lower = cho_factor(kernel.among(self._known), lower=True)[0]
+        self._known, self._lower = rows, self._factor[0]
+        if len(pending):
+            self._known = np.concatenate([rows, pending])
+            self._lower = cho_factor(kernel.among(self._known), lower=True)[0]
 
     def mean(self, rows: Floats) -> Floats:
         """What is expected at rows."""
@@ -118,9 +120,9 @@ class Posterior:
         return found
 
     @cached_property
-    def highest(self) -> float:
-        """The highest expectation of what was observed."""
-        return float(self.mean(self._rows).max())
+    def expected(self) -> Floats:
+        """What is expected where it was observed."""
+        return self.mean(self._rows)
 
     @property
     def agreement(self) -> float:
@@ -137,7 +139,7 @@ class Posterior:
         return max(0.0, float(np.corrcoef(predicted, self._values)[0, 1]))
 
     def log_improvement(self, rows: Floats) -> Floats:
-        """Logarithm of the augmented expected improvement on :attr:`highest`.
+        """Logarithm of the augmented expected improvement on the highest expectation of what was observed.
 
         It counts less where one more observation tells little: noise would have the same place looked at again and
         again.
@@ -147,7 +149,7 @@ class Posterior:
         """
         mean, deviation = self.at(rows)
         told = -np.expm1(-0.5 * np.log1p(deviation**2 / self._kernel.noise))  # 1 - sqrt(noise / (noise + variance))
-        return log_expected_improvement(mean, deviation, self.highest) + np.log(told)
+        return log_expected_improvement(mean, deviation, float(self.expected.max())) + np.log(told)
 
     def at(self, rows: Floats) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the function, which are without the noise of an observation."""

@@ -115,8 +115,7 @@ class GaussianProcessSearch:
         agreement = max(one.agreement for one in (posterior, guide) if one)
         if rng.random() < (1 - agreement) ** 2:
             return None
-        expected = posterior.mean(rows)
-        parents = np.array(ranked)[np.argsort(-expected, kind="stable")[:_PARENTS]]
+        parents = np.array(ranked)[np.argsort(-posterior.expected, kind="stable")[:_PARENTS]]
         found = self._candidates(posterior.log_improvement, parents, rng)
         free = (config for config in islice(found.configs(), _LOOKED_AT) if config not in taken)
         if guide is None:

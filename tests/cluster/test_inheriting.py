@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from assay.analysis import Results
-from assay.analysis.export import search_trial
+from assay.analysis.export import _search_trial
 from assay.cluster import InlineExecutor, PhaseRunner
 from assay.cluster.controller import Controller
 from assay.cluster.plan import FixedPlan, Request
@@ -191,7 +191,7 @@ def test_a_child_is_exported_and_shown_as_itself(bred: World) -> None:
     child = bred.trials[-1]
     assert child.parent is not None
     with closing(Ledger(bred.store)) as ledger:
-        assert search_trial(Results(ledger, ledger.sweep("small")), child.number) == child
+        assert _search_trial(Results(ledger, ledger.sweep("small")), child.number) == child
 
 
 def networks(config: dict[str, Any], trial: TrialHandle) -> Iterator[dict[str, float]]:
