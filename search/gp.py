@@ -14,9 +14,9 @@ from pydantic import Field
 from ..spaces import Config, Objective, Space
 from .gaussian_process import Floats, Groups, Kernel, Posterior, fit, one_thread
 from .gaussian_rows import FeatureRanks, Mask, Pool, Rows
+from .modelled import ModelledSearch
 from .observations import Observations
-from .searcher import Features, Searcher, SearcherOptions, draw, known_part
-from .trial import Trial
+from .searcher import Features, Searcher, SearcherOptions
 
 _RANDOM_SHARE = 1 / 3
 _RUNG = 16
@@ -28,7 +28,7 @@ _SHORTLIST, _LOOKED_AT = 16, 100
 Indices = NDArray[np.int64]
 
 
-class GaussianProcessSearch:
+class GaussianProcessSearch(ModelledSearch):
     """Proposes the config that is expected to improve most on the best so far.
 
     The distance of two configs is a weighted sum over parameters, with weights fitted to the scores: a choice adds 1
@@ -65,43 +65,24 @@ class GaussianProcessSearch:
         rungs: Sequence[int] = (),
         features: Features | None = None,
     ) -> None:
-        self._space = space
-        self._seed = seed
+        enough = max(startup, min(2 * len(space.searched), _RUNG)) if len(rungs) > 1 else startup
+        super().__init__(space, seed, Observations(objective, rungs, enough))
         self._random = _RANDOM_SHARE if len(rungs) > 1 else 0.0
         self._features = FeatureRanks(features) if features else None
-        enough = max(startup, min(2 * len(space.searched), _RUNG)) if len(rungs) > 1 else startup
-        self._seen = Observations(objective, rungs, enough)
         self._rows = Rows(space)
         self._shares: Floats = np.empty((0, len(space)))  # of each config seen
         self._active: Mask = np.empty((0, len(space)), dtype=np.bool_)
         self._known: Floats = np.empty((0, len(self._rows.groups)))
         self._fitted: dict[bytes, Kernel] = {}
 
-    def ask(self, number: int, taken: Container[Config]) -> Config | None:
-        rng = np.random.default_rng([self._seed, number])
-        level = self._seen.level
-        modelled = level is not None and len(self._rows.groups) > 0 and rng.random() >= self._random
-        config = None
-        if modelled and level is not None:
-            with one_thread():
-                config = self._propose(level, rng, taken)
-        config = config or draw(self._space, rng, taken)
-        if config is not None:
-            self.adopt(number, config)
-        return config
-
-    def adopt(self, number: int, config: Config) -> None:
-        self._seen.start(number, known_part(self._space, config))
-
-    def on_report(self, number: int, step: int, value: float, *others: float) -> None:
-        self._seen.report(number, step, value)
-
-    def tell(self, trial: Trial) -> None:
-        if trial.number not in self._seen:
-            self.adopt(trial.number, trial.config)
-        self._seen.tell(trial)
-
     def _propose(self, level: float, rng: np.random.Generator, taken: Container[Config]) -> Config | None:
+        """The best candidate; None in the share of proposals that is random."""
+        if len(self._rows.groups) == 0 or rng.random() < self._random:
+            return None
+        with one_thread():
+            return self._best(level, rng, taken)
+
+    def _best(self, level: float, rng: np.random.Generator, taken: Container[Config]) -> Config | None:
         """The best candidate that is not taken; None when those looked at all are, and often when scores are noise."""
         new = self._rows.of(self._seen.configs[len(self._shares) :])
         self._shares = np.concatenate([self._shares, new.shares])

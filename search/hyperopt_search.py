@@ -11,15 +11,15 @@ from pydantic import Field
 
 from ..spaces import Config, Objective, Space
 from ..spaces.to_hyperopt import decode_flat, encode_flat, flat_hyperopt, is_share
+from .modelled import ModelledSearch
 from .observations import Observations
-from .searcher import Searcher, SearcherOptions, draw, known_part
-from .trial import Trial
+from .searcher import Searcher, SearcherOptions
 
 Algorithm = Literal["tpe", "anneal", "random"]
 _TRIES = 10
 
 
-class HyperoptSearch:
+class HyperoptSearch(ModelledSearch):
     """Asks Hyperopt for one point after the other.
 
     Hyperopt sees the scores of one rung, the highest that enough trials have reached, and the trials that run and have
@@ -45,32 +45,10 @@ class HyperoptSearch:
     ) -> None:
         from hyperopt import Domain
 
-        self._space = space
-        self._seed = seed
+        super().__init__(space, seed, Observations(objective, rungs, startup))
         self._suggest = _algorithm(algorithm)
-        self._seen = Observations(objective, rungs, startup)
         nodes = flat_hyperopt(space)
         self._domain = Domain(lambda point: 0.0, nodes) if nodes else None
-
-    def ask(self, number: int, taken: Container[Config]) -> Config | None:
-        rng = np.random.default_rng([self._seed, number])
-        level = self._seen.level
-        config = self._propose(level, rng, taken) if level is not None else None
-        config = config or draw(self._space, rng, taken)
-        if config is not None:
-            self.adopt(number, config)
-        return config
-
-    def adopt(self, number: int, config: Config) -> None:
-        self._seen.start(number, known_part(self._space, config))
-
-    def on_report(self, number: int, step: int, value: float, *others: float) -> None:
-        self._seen.report(number, step, value)
-
-    def tell(self, trial: Trial) -> None:
-        if trial.number not in self._seen:
-            self.adopt(trial.number, trial.config)
-        self._seen.tell(trial)
 
     def _propose(self, level: float, rng: np.random.Generator, taken: Container[Config]) -> Config | None:
         """What Hyperopt proposes; None when all tries were taken or broke a constraint."""

@@ -29,6 +29,6 @@ def faults() -> ModuleType:
 )
 def test_nothing_is_lost(faults: ModuleType, kind: str, befalls: tuple[str, ...]) -> None:
     with faults.short_folder() as folder:
-        outcome = faults.Round(kind, 7, folder, befalls).run()  # raises what was lost
+        outcome = faults.Round(kind, 7, folder, befalls, step_seconds=0.1).run()  # raises what was lost
     assert sorted(outcome["faults"]) == sorted(befalls)
     assert outcome["reports"] > 50
