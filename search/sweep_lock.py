@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from pathlib import Path
 
 import filelock
 import sqlalchemy as sa
 
-from ..spaces import SweepExistsError, UsageError
+from ..spaces import ClusterError, SweepExistsError, UsageError
 
 
 class Lock(ABC):
@@ -111,6 +112,9 @@ class ServerLock(Lock):
     def release(self) -> None:
         """Give the lock back."""
         if self._connection is not None:
+            # A closed connection frees it too, but only when the server notices; one that is lost has done so.
+            with suppress(ClusterError):
+                self._connection.execute(_GIVE, self._name)
             self._connection.close()
             self._connection = None
 
@@ -123,6 +127,7 @@ class ServerLock(Lock):
 
 _KEY = "hashtextextended('assay sweep ' || current_schema() || ' ' || :name, 0)"
 _TAKE = sa.text(f"SELECT pg_try_advisory_lock({_KEY})")
+_GIVE = sa.text(f"SELECT pg_advisory_unlock({_KEY})")
 _LOOK = sa.text(
     f"""SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
     WHERE datname = current_database() AND locktype = 'advisory' AND objsubid = 1
