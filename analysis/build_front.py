@@ -14,6 +14,7 @@ from ..search import State, Trial
 from ..spaces import Config, Objective, UsageError
 from ..spaces.pareto import Floats, contributions, far_corner, hypervolume, on_front
 from .board import Interval, Row
+from .bounds import Bounds
 from .finalists import rank_search
 from .front import Front, FrontPoint, Knee, Trade
 from .inference.paired_t import mean, t_interval
@@ -102,8 +103,8 @@ def build_front(
     front = _measured(name, objective, configs, means, corner, default, alpha)
     intervals = {
         number: {
-            metric: Interval(mean(column), *t_interval(column, 1 - alpha), len(column))
-            for metric, column in zip(front.goals, values[number].T, strict=True)
+            one.metric: Bounds.of(one, column).cut(Interval(mean(column), *t_interval(column, 1 - alpha), len(column)))
+            for one, column in zip(objective.each, values[number].T, strict=True)
         }
         for number in numbers
     }

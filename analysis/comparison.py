@@ -12,6 +12,7 @@ import numpy as np
 from ..search import Phase, State, Trial
 from ..spaces import Config, NotFoundError, UsageError, did_you_mean, one_of
 from .board import Interval, interval_dict
+from .bounds import Bounds
 from .example_scores import ExampleScores
 from .inference.bayes import bayes_correlated_t
 from .inference.best_set import Floats
@@ -210,6 +211,7 @@ class _Pair:
         chosen, found = self._tested(test)
         sign = self._objective.sign
         low, high = sorted((sign * found.low, sign * found.high)) if math.isfinite(found.low) else (math.nan, math.nan)
+        low, high = self._bounds().cut_difference(low, high)
         chance = (p_superior if self.paired else p_superior_unpaired)(*self._better_first(), 1 - self._alpha)
         first, second = (self._side(place) for place in (0, 1))
         belief, equal = None, None
@@ -299,8 +301,11 @@ class _Pair:
         sign, number = self._objective.sign, runs[0].parent
         values = {run.split: sign * float(score) for run, score in zip(runs, scores, strict=True)}
         array = np.array([*values.values()])
-        interval = Interval(mean(array), *t_interval(array, 1 - self._alpha), len(array))
+        interval = self._bounds().cut(Interval(mean(array), *t_interval(array, 1 - self._alpha), len(array)))
         return Side(results.record.name, int(number if number is not None else -1), runs[0].config, values, interval)
+
+    def _bounds(self) -> Bounds:
+        return Bounds.of(self._objective, (self._objective.sign * float(one) for own in self.values for one in own))
 
     def _unit(self, test: str) -> str:
         count = len(self.values[0])

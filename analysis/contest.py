@@ -180,7 +180,8 @@ def assumptions(replicates: Replicates, test: str, counts: Sequence[int] | None 
     finalists, count = replicates.scores.shape
     ratio, unequal = unequal_variances(replicates)
     pooled = test in ("mcb", "race")
-    words = f"largest over smallest variance of a finalist's own noise: {ratio:.1f}"
+    largest = f"{ratio:.1f}" if np.isfinite(ratio) else "without limit, as one of them has none"
+    words = f"largest over smallest variance of a finalist's own noise: {largest}"
     balance = Assumption("balance", True, f"{finalists} finalists on the same {count} seeds and splits")
     if counts is not None and len(set(counts)) > 1:
         spread = f"{min(counts)} to {max(counts)} replicates, {count} of them the same seeds and splits for all"

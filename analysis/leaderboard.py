@@ -10,6 +10,7 @@ import numpy as np
 
 from ..search import State, Sweep, Trial
 from .board import Interval, Leaderboard, Row
+from .bounds import Bounds
 from .build_front import mark_front
 from .contest import WORDS, Contest, Examples, compare_finalists
 from .finalists import broken_limits, rank_search
@@ -118,13 +119,14 @@ def _ranked(
 ) -> list[Row]:
     """Rows of the finalists that were compared, best first; those that a race dropped come last."""
     sign, level = sweep.objective.sign, 1 - sweep.leaderboard.alpha
+    bounds = Bounds.of(sweep.objective, (sign * score for own in scores.values() for score in own.values()))
     finalists = {finalist.number: finalist for finalist in replication.finalists}
     rows = []
     for index, number in enumerate(contest.numbers):
         runs = [run for run in replication.runs[number] if run.split in scores[number]]
         values = {run.split: sign * scores[number][run.split] for run in runs}
         tested = np.array([test_scores[run.number] for run in runs if run.number in test_scores], dtype=float)
-        interval = _interval(np.array(list(values.values())), level)
+        interval = bounds.cut(_interval(np.array(list(values.values())), level))
         row = _search_row(finalists[number], sweep)
         rows.append(
             replace(
@@ -136,11 +138,11 @@ def _ranked(
                 if finalists[number].state is State.COMPLETE and sweep.leaderboard.data == "validation"
                 else None,
                 cost=float(np.mean([run.seconds for run in runs])),
-                test=_interval(tested, level) if len(tested) else None,
+                test=Bounds.of(sweep.objective, tested).cut(_interval(tested, level)) if len(tested) else None,
                 values=values,
                 left_after=contest.left.get(number),
                 others=_others(sweep, runs, level),
-                **pair_numbers(contest, index, sweep.leaderboard.rope),
+                **pair_numbers(contest, index, sweep.leaderboard.rope, bounds),
             )
         )
     ordered = sorted(rows, key=lambda row: _place(row, sweep))
@@ -185,7 +187,12 @@ def _others(sweep: Sweep, runs: Sequence[Trial], level: float) -> dict[str, Inte
     names = [objective.metric for objective in sweep.objectives[1:]]
     names += [name for name in choice if name not in names] if isinstance(choice, list) else []
     values = {name: [run.metrics[name] for run in runs if _is_number(run.metrics.get(name))] for name in names}
-    return {name: _interval(np.array(own, dtype=float), level) for name, own in values.items() if own}
+    known = {one.metric: one for one in sweep.objective.others}
+    return {
+        name: Bounds.of(known.get(name), own).cut(_interval(np.array(own, dtype=float), level))
+        for name, own in values.items()
+        if own
+    }
 
 
 def _is_number(value: object) -> bool:

@@ -26,6 +26,7 @@ class NetworkWords:
         section = sweep.architecture
         self._staged = section.networks() if section is not None and section.space is None else None
         self._default = chosen(sweep.parameters.default()) if section is not None else {}
+        self._usual = chosen({name: one.default_value for name, one in sweep.parameters.items()})
 
     def text(self, config: Mapping[str, Any]) -> str:
         """The whole network in one line; empty where none is searched, and for a supernet."""
@@ -35,12 +36,25 @@ class NetworkWords:
         return self._staged.describe(config) if self._staged is not None else _joined(choices)
 
     def brief(self, config: Mapping[str, Any]) -> str:
-        """The same, of a model space only what differs from the default config: ``2 changed: depth=3 op1=conv``."""
+        """The same, of a model space only what differs from the default config: ``2 changed: depth=3 op1=conv``.
+
+        Counted are parameters that both have. What came with one of them, as the layers of a larger depth, follows
+        where it is not the usual: ``1 changed: depth=3, with op3=pool``.
+        """
         choices = chosen(config)
         if not choices or self._staged is not None:
             return self.text(config)
-        changed = {name: value for name, value in choices.items() if (name, value) not in self._default.items()}
-        return f"{len(changed)} changed: {_joined(changed)}" if changed else "default"
+        changed = {name: value for name, value in choices.items() if self._default.get(name, value) != value}
+        came = {
+            name: value
+            for name, value in choices.items()
+            if name not in self._default and value != self._usual.get(name, _LEFT_OUT)
+        }
+        if not changed and not came:
+            return "default"
+        first = changed or came  # where what let them come is no part of the network
+        beside = f", with {_joined(came)}" if changed and came else ""
+        return f"{len(first)} changed: {_joined(first)}{beside}"
 
     def short(self, configs: Iterable[Mapping[str, Any]]) -> list[str]:
         """The same for the rows of one table: no longer than a cell, and different where the networks are."""

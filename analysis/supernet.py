@@ -19,6 +19,8 @@ from .supernet_trials import Origin, Trained, origins, trained, trial_of_each
 if TYPE_CHECKING:
     from .results import Results
 
+_FEWEST = 5
+"""Pairs below which no tau is given: of four in perfect order, p is 0.04 at best, and chance alone gives any tau."""
 _LEAST = 10
 """Pairs below which no interval is given."""
 _LARGEST = 0.999
@@ -53,17 +55,29 @@ class Agreement:
     """Kendall's tau-b between supernet scores and scores trained from scratch.
 
     Args:
-        tau: 1 when both rank alike, 0 when the supernet says nothing.
+        tau: 1 when both rank alike, 0 when the supernet says nothing; None with fewer than five architectures, and
+            where all are alike in one of their scores.
         low, high: 95 % interval; None with fewer than ten architectures.
-        p_value: of a tau so large where the supernet says nothing, one-sided.
-        count: architectures, of those that were drawn at random.
+        p_value: of a tau so large where the supernet says nothing, one-sided; None without tau.
+        count: architectures that have both scores, of those that were drawn at random.
     """
 
-    tau: float
+    tau: float | None
     low: float | None
     high: float | None
-    p_value: float
+    p_value: float | None
     count: int
+
+    def __str__(self) -> str:
+        """``Kendall's tau 0.40 [0.10, 0.70] over 12 random architectures (p = 0.01)``, or why there is none."""
+        if self.count < _FEWEST:
+            return f"too few networks to rank ({self.count}): give samples 10 or more"
+        if self.tau is None or self.p_value is None:
+            return f"no ranking: one of the two is the same for all {self.count} random architectures"
+        known = f" [{self.low:.2f}, {self.high:.2f}]" if self.low is not None and self.high is not None else ""
+        verdict = "" if self.p_value < _LEVEL else ", no agreement is shown"
+        found = f"Kendall's tau {self.tau:.2f}{known} over {self.count} random architectures"
+        return f"{found} (p = {self.p_value:.2g}{verdict})"
 
 
 @dataclass(frozen=True)
@@ -72,7 +86,7 @@ class SupernetReport:
 
     Args:
         found: its outcome.
-        agreement: of its scores with the truth, over random architectures; None with fewer than two that have both.
+        agreement: of its scores with the truth, over random architectures.
         top, random: mean score in the search of the architectures it proposed, and of random ones; None without any.
         seconds: of its training.
         retrained_seconds: of the search's trials.
@@ -81,7 +95,7 @@ class SupernetReport:
     """
 
     found: Found
-    agreement: Agreement | None
+    agreement: Agreement
     top: float | None
     random: float | None
     seconds: float
@@ -104,7 +118,8 @@ class SupernetReport:
     def lines(self) -> list[str]:
         """For people."""
         of = self.found
-        trained = f"{of.epochs} of {of.planned} epochs" if of.epochs < of.planned else f"{of.epochs} epochs"
+        trained = f"{of.epochs} of {of.planned}" if of.epochs < of.planned else f"{of.epochs}"
+        trained += " epoch" if of.planned == 1 else " epochs"
         share = f", {of.skips} of {of.choices} places are skip connections" if of.choices else ""
         lines = [f"supernet: {of.strategy}, {trained}{share}"]
         if of.warning:
@@ -114,21 +129,12 @@ class SupernetReport:
             lines.append(
                 f"trained from scratch: its architectures {self.top:.4g} on average, random ones {self.random:.4g}"
             )
-        lines.append(self._agreement_line())
+        lines.append(f"its scores and those from scratch: {self.agreement}")
         ratio = (
             f", {self.seconds / self.retrained_seconds:.2g} times the search's trials" if self.retrained_seconds else ""
         )
         lines.append(f"cost: {self.seconds:.1f} s{ratio}")
         return lines
-
-    def _agreement_line(self) -> str:
-        if self.agreement is None:
-            return "its scores were not checked: too few random architectures, or all alike; give samples 10 or more"
-        one = self.agreement
-        known = f" [{one.low:.2f}, {one.high:.2f}]" if one.low is not None and one.high is not None else ""
-        found = f"Kendall's tau {one.tau:.2f}{known} over {one.count} random architectures"
-        verdict = "" if one.p_value < _LEVEL else ", no agreement is shown"
-        return f"its scores and those from scratch: {found} (p = {one.p_value:.2g}{verdict})"
 
 
 def supernet_report(results: Results) -> SupernetReport | None:
@@ -185,8 +191,8 @@ def origins_of(results: Results) -> dict[int, Origin]:
     return origins(found.candidates, results.phase(Phase.SEARCH), results.sweep) if found is not None else {}
 
 
-def agreement(pairs: Sequence[tuple[float, float]]) -> Agreement | None:
-    """Rank agreement of (supernet score, score from scratch), larger is better in both; None when it is not defined.
+def agreement(pairs: Sequence[tuple[float, float]]) -> Agreement:
+    """Rank agreement of (supernet score, score from scratch), larger is better in both.
 
     Pairs with a score that is not finite do not count.
 
@@ -198,12 +204,13 @@ def agreement(pairs: Sequence[tuple[float, float]]) -> Agreement | None:
 
     values = np.asarray([pair for pair in pairs if all(map(math.isfinite, pair))], dtype=float)
     count = len(values)
-    if count < 2:
-        return None
+    unknown = Agreement(None, None, None, None, count)
+    if count < _FEWEST:
+        return unknown
     found = kendalltau(values[:, 0], values[:, 1], alternative="greater")
     tau, p_value = float(found.statistic), float(found.pvalue)
     if math.isnan(tau):
-        return None
+        return unknown
     if count < _LEAST:
         return Agreement(tau, None, None, p_value, count)
     center = math.atanh(max(-_LARGEST, min(_LARGEST, tau)))

@@ -10,6 +10,9 @@ from .ensembles.report import EnsembleReport
 from .leaderboard import Interval, Leaderboard, Row
 from .network_text import NETWORK, readable
 
+_EXACT = 2**53
+"""Whole numbers beyond it are not exact."""
+_EQUAL = 1e-9
 _LOSS = {"rmse": "squared error", "mse": "squared error", "mae": "absolute error", "log_loss": "log loss"}
 
 
@@ -27,9 +30,21 @@ def signed(value: float | None) -> str:
     return f"{value:+.3g}" if abs(value) >= 1e5 else f"{round(value, 4) + 0.0:+.4f}"
 
 
+def exact(value: float) -> str:
+    """``3658`` of a whole number beyond 1, which is a count; else as :func:`number`."""
+    return f"{value:.0f}" if 1 < abs(value) <= _EXACT and value == round(value) else number(value)
+
+
 def interval(value: Interval | None) -> str:
-    """``0.9731 ± 0.0081``; t-intervals are symmetric."""
-    return f"{number(value.mean)} ± {number((value.high - value.low) / 2)}" if value else "–"
+    """``0.9731 ± 0.0081``; ``0.9731 [0.9100, 1.0000]`` where a bound cut one side; ``3658`` of a constant count."""
+    if value is None:
+        return "–"
+    if value.low == value.mean == value.high and exact(value.mean) != number(value.mean):
+        return exact(value.mean)
+    below, above = value.mean - value.low, value.high - value.mean
+    if math.isfinite(below + above) and not math.isclose(below, above, rel_tol=1e-6, abs_tol=_EQUAL * abs(value.mean)):
+        return f"{number(value.mean)} [{number(value.low)}, {number(value.high)}]"
+    return f"{number(value.mean)} ± {number((value.high - value.low) / 2)}"
 
 
 def p_value(row: Row) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..search import Phase, State, Sweep, Trial
 from .board import Interval, Leaderboard, Row
+from .bounds import Bounds
 from .contest import Contest
 from .finalists import last_score
 from .inference.bayes import bayes_correlated_t
@@ -87,8 +88,8 @@ def with_verdicts(
     )
 
 
-def pair_numbers(contest: Contest, index: int, rope: float | None) -> dict[str, Any]:
-    """A finalist against the best one, by the test."""
+def pair_numbers(contest: Contest, index: int, rope: float | None, bounds: Bounds) -> dict[str, Any]:
+    """A finalist against the best one, by the test; ``bounds`` are those of the scores."""
     best = contest.best_set
     if best is None:
         means = [mean(row) for row in contest.replicates.scores]
@@ -96,7 +97,7 @@ def pair_numbers(contest: Contest, index: int, rope: float | None) -> dict[str, 
         return {"difference": max(0.0, max(means) - means[index])} | ({"p_value": 1.0} if alone else {})
     if contest.test == "top_two":  # its model has a chance of being best instead of a p
         return {"difference": float(best.differences[index]) + 0.0}
-    low, high = float(best.low[index]), float(best.high[index])
+    low, high = bounds.cut_difference(float(best.low[index]), float(best.high[index]))
     finite = math.isfinite(low) and math.isfinite(high)
     return {
         "difference": float(best.differences[index]) + 0.0,
@@ -162,7 +163,9 @@ def _confirmed(
     values = np.array(found, dtype=float)
     if len(values) < 2:
         return None
-    return Interval(mean(values), *t_interval(values, 1 - board.alpha), len(values))
+    return Bounds.of(sweep.objective, values).cut(
+        Interval(mean(values), *t_interval(values, 1 - board.alpha), len(values))
+    )
 
 
 def _reported(sweep: Sweep, contest: Contest, scores: Mapping[int, Mapping[int, float]], winner: int) -> Interval:
@@ -172,7 +175,8 @@ def _reported(sweep: Sweep, contest: Contest, scores: Mapping[int, Mapping[int, 
     found = reported_interval(matrix, sweep.leaderboard.alpha, winner=rivals.index(winner))
     sign = sweep.objective.sign
     low, high = sorted((sign * found.low, sign * found.high))
-    return Interval(sign * found.mean, low, high, matrix.shape[1])
+    bounds = Bounds.of(sweep.objective, (sign * matrix).flat)
+    return bounds.cut(Interval(sign * found.mean, low, high, matrix.shape[1]))
 
 
 def trained_in_full(sweep: Sweep, trials: Sequence[Trial]) -> dict[int, float]:

@@ -38,7 +38,7 @@ def _table(front: Front) -> Table:
     for point in front.points:
         if point in hidden:
             continue
-        values = [text.interval(one) if one.count else text.number(one.mean) for one in point.values.values()]
+        values = [text.interval(one) if one.count else text.exact(one.mean) for one in point.values.values()]
         share = point.contribution / front.hypervolume if point.on_front and front.hypervolume else None
         cells = (
             f"{point.trial}{' default' if point.default else ''}",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,7 @@ from ..search.nas.one_shot.options import OneShotOptions
 from ..spaces import Config, NoResultError, Problem, TrainableError
 from ..spaces.architectures import PREFIX
 from ..trainables import TrainableRef, TrialSpec
-from .training import DATA
+from .training import DATA, DATA_FORM
 
 _NNI = {"nni": "NNI", "pytorch_lightning": "pytorch-lightning"}
 _POLICY = {"tianshou": "tianshou", "gymnasium": "gymnasium"}
@@ -67,13 +69,34 @@ def missing_data(sweep: Sweep, directory: str | Path) -> list[Problem]:
     except TrainableError as error:
         cure = "" if options.data else f"; the supernet needs data: write it, or {DATA}"
         return [Problem(("searcher", "data"), str(error).removeprefix("trainable: ") + cure)]
-    return []
+    wrong = _other_arguments(options.data or f"{file}:data", directory)
+    return [Problem(("searcher", "data"), wrong)] if wrong else []
+
+
+def _other_arguments(name: str, directory: str | Path) -> str:
+    """Why a function cannot be called with a config and a trial, as far as its file shows; empty when it can."""
+    file, _, function = name.rpartition(":")
+    if not file.endswith(".py"):
+        return ""  # a module: told when it is called
+    body = ast.parse(Path(directory, file).read_bytes()).body
+    found = [one for one in body if isinstance(one, ast.FunctionDef) and one.name == function]
+    if len(found) != 1 or found[0].decorator_list:
+        return ""
+    given = found[0].args
+    places = len(given.posonlyargs) + len(given.args)
+    least, most = places - len(given.defaults), math.inf if given.vararg else places
+    if least <= 2 <= most and None not in given.kw_defaults:
+        return ""
+    return f"{name} takes ({ast.unparse(given)}), and is called with a config and a trial: {DATA_FORM}"
 
 
 def supernet_config(sweep: Sweep) -> Config:
     """What a supernet is trained with: the default of everything that is no architecture."""
-    default = sweep.parameters.default()
-    return Config({name: value for name, value in default.items() if not name.startswith(PREFIX)})
+    return _part(sweep.parameters.default(), architecture=False)
+
+
+def _part(config: Config, *, architecture: bool) -> Config:
+    return Config({name: value for name, value in config.items() if name.startswith(PREFIX) is architecture})
 
 
 def supernet_spec(spec: TrialSpec, sweep: Sweep) -> TrialSpec:
@@ -84,7 +107,8 @@ def supernet_spec(spec: TrialSpec, sweep: Sweep) -> TrialSpec:
     constraints = [
         one.text for one in sweep.parameters.constraints if all(name.startswith(PREFIX) for name in one.parents)
     ]
-    plan = options.plan(sweep.objective.limits, constraints)
+    given = [_part(config, architecture=True) for config in sweep.given]
+    plan = options.plan(sweep.objective.limits, constraints, given)
     return replace(spec, metric=SCORE, others=(), measure=(), max_steps=None, supernet=plan)
 
 

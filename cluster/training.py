@@ -5,6 +5,7 @@ Worker processes import this, so it imports next to nothing.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..spaces.loading import Named
 from ..trainables import Trainable, TrainableRef, TrialHandle, TrialSpec
 
 DATA = "searcher: {type: one_shot, data: train.py:data}"
+DATA_FORM = "write def data(config, trial), which gives training and validation batches"
 
 
 def load(ref: TrainableRef, networks: Mapping[str, Any] | None = None) -> Trainable:
@@ -78,4 +80,11 @@ class SupernetTraining:
         function = Named(name or f"{file}:data", self._origin.directory, "data", TrainableError).find()
         if not callable(function):
             raise TrainableError(f"data: {name} is {type(function).__name__}, not a function")
+        try:
+            inspect.signature(function).bind({}, None)
+        except TypeError:
+            told = f"data: {name} takes {inspect.signature(function)}, and is called with a config and a trial"
+            raise TrainableError(f"{told}: {DATA_FORM}") from None
+        except ValueError:
+            pass  # a builtin without a signature: calling it will tell
         return function

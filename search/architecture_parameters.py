@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from ..spaces import Problem, Space, SpaceError, SweepError, UsageError, parse_parameter
 from ..spaces.architectures import PREFIX, Architecture
+from ..spaces.networks.measures import MEASURES, SIZES
 from .section_architecture import ArchitectureSection
+
+if TYPE_CHECKING:
+    from .sweep import Sweep
 
 
 def with_networks(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,3 +96,16 @@ def _check_input(networks: Architecture) -> None:
     if why := why_not(model, shape):
         text = f"the default network does not take {list(shape)}: {why}"
         raise SpaceError([Problem(("input",), f"{text}: write the shape of one example, without the batch")])
+
+
+def unmeasurable(sweep: Sweep) -> Iterator[Problem]:
+    """Objectives and limits on what takes an example to measure, where nobody says what shape one has."""
+    if sweep.architecture is None or sweep.architecture.input is not None:
+        return
+    for section, entries in (("objectives", sweep.objectives), ("constraints", sweep.constraints)):
+        for number, entry in enumerate(entries):
+            metric = getattr(entry, "metric", None)
+            if metric in MEASURES and metric not in SIZES:
+                text = f"{metric} is measured on an example, whose shape is not known"
+                cure = "write architecture: {input: [3, 32, 32]}, without the batch, or report it by another name"
+                yield Problem((section, number, "metric"), f"{text}: {cure}")

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assay.analysis import Results
+import assay
+from assay.analysis import Interval, Results, text
+from assay.analysis.board import interval_dict
 from assay.analysis.page.data import page_data
 from assay.analysis.page.rendered import rendered
 from assay.analysis.page.server import PageServer
@@ -24,6 +26,7 @@ from .analysis.conftest import Recorder, probabilities
 from .analysis.networks import STAGED, network, one_shot
 
 CHECKS = Path(__file__).parent / "browser" / "checks.mjs"
+ASSETS = Path(assay.__file__).parent / "analysis" / "page" / "assets"
 NODE = shutil.which("node")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'\"&</title></style></pre></svg>"
@@ -266,8 +269,8 @@ def test_the_network_is_drawn_in_the_colours_of_the_page(page: Any) -> None:
     assert drawn["label"] == "the network of trial 4: conv5x5-4/2, conv5x5-4 | pool-3"
     assert {"Conv2d 5×5, 4→4", "convolution", "input"} <= set(drawn["texts"])
     assert drawn["styles"] == 0
-    assert drawn["boxes"] == ["rgb(0, 114, 178)", "rgb(29, 35, 41)"]  # a convolution, and its text
-    assert drawn["dark"] == ["rgb(0, 114, 178)", "rgb(228, 231, 234)"]
+    assert drawn["boxes"] == ["rgb(31, 131, 201)", "rgb(29, 35, 41)"]  # a convolution, and its text
+    assert drawn["dark"] == ["rgb(31, 131, 201)", "rgb(228, 231, 234)"]
     assert drawn["hint"].startswith("stages.0.0")
     assert drawn["scrolls"] and not drawn["fits"]
     assert drawn["changes"] == ["stage1.op1|conv3x3|conv5x5", "stage1.op2|conv3x3|conv5x5"]
@@ -302,7 +305,7 @@ def test_the_front_of_three_objectives_says_which_networks(page: Any) -> None:
         "trial 4: complete, 2 steps",
         "search accuracy 0.9000",
         "fresh accuracy 0.9000 ± 0.0248",
-        "latency_ms 3.0000 ± 0.0000",
+        "latency_ms 3",
         "params_m 0.4000 ± 0.0000",
         "conv5x5-4/2, conv5x5-4 | pool-3",
     ]
@@ -328,3 +331,17 @@ def test_a_live_page_follows_its_sweep(page: Any) -> None:
     assert (found["before"], found["after"]) == ("All 1 trial of the search", "All 2 trials of the search")
     assert found["kept"] == 1  # what was chosen
     assert found["asksWhenOver"] == 0
+
+
+@pytest.mark.parametrize(
+    "interval",
+    [
+        *(Interval(3658.0, 3658.0, 3658.0, 3), Interval(1.0, 1.0, 1.0, 3), Interval(0.5, 0.5, 0.5, 3)),
+        *(Interval(0.9, 0.7, 1.0, 3), Interval(0.3, 0.3 - 0.1, 0.3 + 0.1, 3), Interval(770.0, 760.0, 780.0, 3)),
+    ],
+)
+def test_the_page_writes_intervals_as_the_terminal_does(interval: Interval) -> None:
+    code = (ASSETS / "format.js").read_text(encoding="utf-8")
+    code += f"process.stdout.write(interval({json.dumps(interval_dict(interval))}))"
+    done = subprocess.run([str(NODE), "-e", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == text.interval(interval)

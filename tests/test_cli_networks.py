@@ -74,7 +74,7 @@ def test_what_a_supernet_found_is_shown(tmp_path: Path, cli: CommandLine) -> Non
     assert "2nd choice 0.8000 0.3000 3 0.8000 conv5x5-4/2, identity | pool-3" in lines
     assert "random check 0.7000 – 4 0.7000 project-4/2, conv5x5-4 | pool-3" in lines
     assert {"supernet: darts, 2 epochs, 1 of 2 places are skip connections", "warning: it collapsed"} <= set(lines)
-    assert any(line.startswith("its scores were not checked") for line in lines)
+    assert "its scores and those from scratch: too few networks to rank (1): give samples 10 or more" in lines
     for words in (["show", "demo", "0", "--graph"], ["export", "demo", "--trial", "0", "-o", str(tmp_path / "best")]):
         done = cli(*words, *store)
         assert done.code == 2
@@ -83,6 +83,7 @@ def test_what_a_supernet_found_is_shown(tmp_path: Path, cli: CommandLine) -> Non
     found = cli("show", "demo", "0", "--json", *store).json["supernet"]
     assert (found["strategy"], found["warning"], len(found["candidates"])) == ("darts", "it collapsed", 3)
     assert found["candidates"][0]["config"]["architecture.stage1.op1"] == "conv5x5"
+    assert (found["agreement"]["tau"], found["agreement"]["count"]) == (None, 1)
 
 
 def test_a_trial_and_the_board_say_what_the_supernet_has_to_do_with_them(tmp_path: Path, cli: CommandLine) -> None:

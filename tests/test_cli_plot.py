@@ -46,7 +46,7 @@ def test_what_there_is(cli: CommandLine, sweep: Path) -> None:
     ("words", "code", "error"),
     [
         (["forrest"], 4, "there is no plot 'forrest' (did you mean 'forest'?): use"),
-        (["lineage"], 2, "plot lineage: no trial was copied"),
+        (["lineage"], 2, "plot lineage: no trial was copied, and none began with the weights of another: that is"),
         (["slice", "--option", "lr"], 2, "--option 'lr' must be NAME=VALUE, such as parameter=lr"),
         (["slice", "--option", "parameter=a", "--option", "parameter=b"], 2, "--option parameter is given twice"),
         (["slice", "--option", "parameter=la"], 2, "parameter must be 'lr', got 'la'"),

@@ -231,10 +231,38 @@ class TrialHandle:
             raise TrainableError(_NO_ARCHITECTURE)
         model = networks.build(flatten(self._spec.config))
         given = self._spec.inherit  # also before a checkpoint is loaded: it started from these weights
-        self.inherited = given is not None and _inherit(model, given, again=self.checkpoint is not None)
+        self.inherited = given is not None and self._inherit(model, given)
         self._built = model
         self._network, self._kept_unasked = RegisteredNetwork(model), True
         return model
+
+    def _inherit(self, model: torch.nn.Module, source: str | bytes) -> bool:
+        """Give a network what fits of a parent's weights; whether anything did. It is kept with what the trial prints.
+
+        Args:
+            source: a safetensors file, or what is in it.
+
+        Raises:
+            TrainableError: when they cannot be read, and no checkpoint follows, which holds what became of them.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load, load_file
+
+        from ..spaces.networks.inherit import inherit
+
+        try:
+            weights = load(source) if isinstance(source, bytes) else load_file(source)
+        except (OSError, SafetensorError) as error:
+            where = "" if isinstance(source, bytes) else f" {source}"
+            text = f"the weights of the trial's parent cannot be read{where}: {one_line(error)}"
+            if self.checkpoint is None:
+                raise TrainableError(text) from error
+            print(f"trial {self.number}: {text}")
+            return True
+        made = inherit(model, weights)
+        if not self._spec.open_test:  # which trains a model again that said it then
+            print(f"trial {self.number}: weights of the parent: {made}")
+        return bool(made.copied or made.sliced)
 
     def _networks(self) -> Architecture | None:
         if self._spec.architecture is None:
@@ -369,35 +397,6 @@ class TrialHandle:
             raise TrainableError("save_predictions: give labels=..., or split the data with trial.split")
         made = as_predictions(self._predict, as_targets(self._split.y_val), self._split.classes)
         return self._kept["validation"].added_to(made)
-
-
-def _inherit(model: torch.nn.Module, source: str | bytes, *, again: bool) -> bool:
-    """Give a network what fits of a parent's weights; whether anything did. It is kept with what the trial prints.
-
-    Args:
-        source: a safetensors file, or what is in it.
-        again: a checkpoint follows, which holds what became of them: they may be gone.
-
-    Raises:
-        TrainableError: when they cannot be read.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load, load_file
-
-    from ..spaces.networks.inherit import inherit
-
-    try:
-        weights = load(source) if isinstance(source, bytes) else load_file(source)
-    except (OSError, SafetensorError) as error:
-        where = "" if isinstance(source, bytes) else f" {source}"
-        text = f"the weights of the trial's parent cannot be read{where}: {one_line(error)}"
-        if not again:
-            raise TrainableError(text) from error
-        print(text)
-        return True
-    made = inherit(model, weights)
-    print(f"weights of the parent: {made}")
-    return bool(made.copied or made.sliced)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy import stats
 
@@ -46,7 +48,9 @@ def choose_test(replicates: Replicates) -> tuple[str, list[str]]:
         return "nadeau_bengio", [*reasons, f"{seeds} splits are enough for a variance of each pair"]
     ratio, p_value = _equal_variances(replicates)
     if p_value < (DOUBTFUL if seeds >= _FEW else _DOUBTFUL_OF_FEW):
-        words = f"configs may not be equally noisy (variances differ by a factor of {ratio:.3g}, p {p_value:.2g})"
+        by = f"variances differ by a factor of {ratio:.3g}, p {p_value:.2g}"
+        how = by if math.isfinite(ratio) else "one does not vary beyond what replicates share, others do"
+        words = f"configs may not be equally noisy ({how})"
         return "nadeau_bengio" if overlap else "paired_t", [*reasons, words]
     return "mcb", [*reasons, "nothing speaks against one noise for all configs; its estimate uses all replicates"]
 

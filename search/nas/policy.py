@@ -66,6 +66,9 @@ class _Policy(PPOPolicy):  # type: ignore[misc]  # tianshou is not followed
         super().__init__(*arguments, **options)
         self._shuffling = np.random.default_rng(seed)
 
+    def _compile(self) -> None:
+        """Nothing: Numba compiles what learning needs when it is needed, instead of 3 s of all there is before that."""
+
     def learn(self, batch: Batch, batch_size: int, repeat: int, **options: Any) -> Any:
         return super().learn(_Shuffled(batch, self._shuffling), batch_size, repeat, **options)
 

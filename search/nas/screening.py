@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ...spaces import Config, Limit, Problem, Space, SpaceError
 from ...spaces.architectures import PREFIX, Architecture
 from ...spaces.networks.draws import own_draws
-from ...spaces.networks.measures import BEFORE_TRAINING, measure
+from ...spaces.networks.measures import BEFORE_TRAINING, SIZES, measure
 from ...spaces.networks.probe import noise
 from ...spaces.networks.zero_cost import PROXIES
 from ..seeds import proposal_seed
@@ -31,7 +31,6 @@ _REFERENCES = 64
 _BATCHES = 10
 """Times as many that are drawn at most, until so many are within the limits."""
 _ALIKE = 1e-9
-_SIZES = ("params", "params_m")
 
 _INFEASIBLE = "cannot be built"
 _BEYOND = "break limits on {}"
@@ -70,7 +69,7 @@ class Screen:
         shape = architecture.input_shape
         if shape is None and set(zero_cost) - {"params"}:
             raise SpaceError(f"zero_cost: {list(zero_cost)} needs the shape of one example: give architecture.input")
-        known = BEFORE_TRAINING if shape is not None else _SIZES
+        known = BEFORE_TRAINING if shape is not None else SIZES
         self._limits = [limit for limit in limits if limit.metric in known]
         self._proxies = {word: PROXIES[word] for word in zero_cost}
         self._prefilter = prefilter if zero_cost else None

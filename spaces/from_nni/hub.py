@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -72,7 +72,7 @@ _GONE = ("pretrained", "download", "name", "progress")
 """Arguments of NNI's ``load_searched_model``."""
 
 
-def hub_space(word: str, arguments: Mapping[str, Any]) -> Callable[[], Any]:
+def hub_space(word: str, arguments: Mapping[str, Any]) -> partial[Any]:
     """What makes the model space of a word; its class is called anew for every network.
 
     Raises:

@@ -78,7 +78,8 @@ class ModelSpaceArchitecture:
             raise
         except Exception as error:  # a class of the user, or of NNI's hub, may raise anything
             where, given = ("arguments", f" with {shown(dict(arguments))}") if arguments else ("space", "")
-            raise SpaceError([Problem((where,), f"{name} cannot be made{given}: {_reason(error)}")]) from error
+            text = f"{name} cannot be made{given}: {_reason(error)}{_usual(make, arguments)}"
+            raise SpaceError([Problem((where,), text)]) from error
 
     @property
     def input_shape(self) -> tuple[int, ...] | None:
@@ -115,7 +116,7 @@ class ModelSpaceArchitecture:
         return self.translation.build(config)
 
 
-def _own_space(name: str, directory: str, arguments: Mapping[str, Any]) -> Callable[[], Any]:
+def _own_space(name: str, directory: str, arguments: Mapping[str, Any]) -> partial[Any]:
     """What makes the user's model space: its class, or a function, with its arguments."""
     nni()  # before the file imports it: without its warnings
     try:
@@ -130,6 +131,14 @@ def _own_space(name: str, directory: str, arguments: Mapping[str, Any]) -> Calla
     except TypeError as error:
         raise SpaceError([Problem(("arguments",), f"{name}: {error}")]) from None
     return partial(found, **arguments)
+
+
+def _usual(make: partial[Any], arguments: Mapping[str, Any]) -> str:
+    """The defaults of what was given, which show what is expected."""
+    known = inspect.signature(getattr(make.func, "_init_wrapped", make.func)).parameters
+    usual = {name: known[name].default for name in arguments if name in known}
+    told = ", ".join(f"{name}: {shown(value)}" for name, value in usual.items() if value is not inspect.Parameter.empty)
+    return f"; the default is {{{told}}}" if told else ""
 
 
 def _reason(error: Exception) -> str:

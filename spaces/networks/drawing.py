@@ -4,44 +4,50 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from textwrap import wrap
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from .layout import Layout, Point, layered
+from .frames import frames
+from .layout import Point, layered
 from .recorded import INPUT
 from .traced import OUTPUT, GraphNode, NetworkGraph, trace
 
 if TYPE_CHECKING:
     from torch import nn
 
-_LINE, _PADDING, _LETTER, _MARGIN, _HEAD = 15, 8, 6.7, 28, 74
+_LINE, _PADDING, _LETTER, _MARGIN = 15, 8, 6.7, 28
 _LONGEST, _SWATCH = 6, 30
+_ROW, _NARROW = 18, 340  # height of a row of the legend; what fits on a telephone
+_NAMED = 3  # unused parts
 _HEAVY = ("attention", "recurrent", "convolution", "linear")
 _BY_WEIGHT = (*_HEAVY, "pooling", "merge", "normalisation", "activation", "other", INPUT, OUTPUT)
-_COLOURS = {  # Okabe and Ito's, which the colour-blind can tell apart
-    "convolution": "#0072b2",
-    "linear": "#56b4e9",
+_COLOURS = {  # mostly Okabe and Ito's, which the colour-blind can tell apart; legible as lines on light and on dark
+    "convolution": "#1f83c9",
+    "linear": "#009e73",
     "attention": "#cc79a7",
-    "recurrent": "#aa4499",
-    "pooling": "#009e73",
+    "recurrent": "#d55e00",
+    "pooling": "#b0a21a",
     "merge": "#e69f00",
     "normalisation": "#8a8a8a",
-    "activation": "#d55e00",
+    "activation": "#9c6b4a",
     "other": "#8a8a8a",
-    INPUT: "#555555",
-    OUTPUT: "#555555",
+    INPUT: "#6e7681",
+    OUTPUT: "#6e7681",
 }
 _STYLE = """
 svg { background: #ffffff; color: #1b1f24; font: 12px system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif }
 text { fill: currentColor } .title { font-size: 16px; font-weight: 600 } .bold { font-weight: 600 }
 .muted { fill: #59636e } .edge { fill: none; stroke: #7d8590; stroke-width: 1.3 } .point { fill: #7d8590 }
 .group { fill: #7d8590; fill-opacity: .07; stroke: #7d8590; stroke-opacity: .45; stroke-dasharray: 3 3 }
+.block { font-size: 11px; paint-order: stroke; stroke: #ffffff; stroke-width: 3; stroke-linejoin: round }
 .box { fill-opacity: .16; stroke-width: 1.4 }
 @media (prefers-color-scheme: dark) {
-svg { background: #0d1117; color: #e6edf3 } .muted { fill: #9198a1 } .box { fill-opacity: .3 } }
+svg { background: #0d1117; color: #e6edf3 } .muted { fill: #9198a1 } .box { fill-opacity: .3 }
+.block { stroke: #0d1117 } }
 """
 
 
@@ -51,33 +57,48 @@ def network_svg(model: nn.Module, input_shape: Sequence[int], title: str) -> str
     Raises:
         TraceError: when the network does not run on a batch of this shape.
     """
-    return draw_svg(trace(model, input_shape), title)
+    from ..architectures.blocks import StagedNetwork
+
+    return draw_svg(trace(model, input_shape), title, _parameters_of if isinstance(model, StagedNetwork) else None)
 
 
-def draw_svg(graph: NetworkGraph, title: str = "") -> str:
+def draw_svg(graph: NetworkGraph, title: str = "", named: Callable[[str], str] | None = None) -> str:
     """The graph from top to bottom. Steps without a branch between them share a box around a layer with weights.
 
     A box says the shape of one example where it changes; its tooltip has names, shape and parameters. Boxes of one
     block of the network stand in a frame with its name.
+
+    Args:
+        named: what a block is called, by its path in the network; empty for one that has no such name. A block that
+            has one gets a frame for a single box too.
     """
     boxes, edges = _boxes(_without_identities(graph))
-    layout = layered([(box.width, box.height) for box in boxes], edges)
+    sizes = [(box.width, box.height) for box in boxes]
+    layout = layered(sizes, edges)
+    framed = frames([box.group for box in boxes], sizes, layout, named or (lambda path: ""))
     kinds = [kind for kind in _BY_WEIGHT if kind in {box.kind for box in boxes} - {INPUT, OUTPUT}]
-    total = sum(node.parameters for node in graph.nodes)
-    head = [(title, "title"), (f"{total:,} parameters, {len(graph.nodes) - 2} steps", "muted")]
-    needed = max(layout.width, *(_wide(text) * 1.3 for text, _ in head), sum(_wide(kind) + _SWATCH for kind in kinds))
-    shift = (needed - layout.width) / 2 + _MARGIN
-    width, height = needed + 2 * _MARGIN, layout.height + _HEAD + _MARGIN
+    head, legend = _head(graph, title), _legend(kinds)
+    top = 26 + _ROW * (len(head) + len(legend)) + 6
+    left = min([0.0, *(frame.sides[0] + _MARGIN / 2 for frame in framed)])
+    right = max([layout.width, *(frame.sides[2] - _MARGIN / 2 for frame in framed)])
+    written = [_wide(text) * (1.3 if style == "title" else 1.0) for text, style in head]
+    needed = max([right - left, *written, *(row.width for row in legend)])
+    shift = (needed - (right - left)) / 2 - left + _MARGIN
+    width, height = needed + 2 * _MARGIN, layout.height + top + _MARGIN
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" role="img">',
         f"<title>{escape(title)}</title><style>{_STYLE}</style>",
-        *(f'<text class="{style}" x="{_MARGIN}" y="{y}">{escape(text)}</text>' for y, (text, style) in _rows(head)),
-        *_legend(kinds),
-        f'<g transform="translate({shift:.1f} {_HEAD})">',
-        *_frames(boxes, layout),
+        *(
+            f'<text class="{style}" x="{_MARGIN}" y="{26 + _ROW * row}">{escape(text)}</text>'
+            for row, (text, style) in enumerate(head)
+        ),
+        *(row.drawn(26 + _ROW * (len(head) + at)) for at, row in enumerate(legend)),
+        f'<g transform="translate({shift:.1f} {top})">',
+        *(frame.drawn for frame in framed),
         *(_arrow(route) for route in layout.routes),
         *(_drawn(box, at) for box, at in zip(boxes, layout.boxes, strict=True)),
+        *(frame.name for frame in framed),
         "</g></svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -142,6 +163,12 @@ def _group(node: GraphNode) -> str:
     return found[0] if found else ""
 
 
+def _parameters_of(path: str) -> str:
+    """``stage2.op1`` for ``stages.1.0`` of a network of stages: the parameter that chose the block."""
+    found = re.fullmatch(r"stages\.(\d+)\.(\d+)", path)
+    return f"stage{int(found[1]) + 1}.op{int(found[2]) + 1}" if found else ""
+
+
 def _pretty(label: str) -> str:
     """``3×3, 16→32`` for ``3x3, 16->32``."""
     return re.sub(r"(?<=\d)x(?=\d)", "×", label).replace("->", "→")
@@ -204,17 +231,48 @@ def _changed(chain: Sequence[GraphNode], sources: Sequence[str], shapes: dict[st
     return "" if same else _times(shape)
 
 
-def _rows(head: Sequence[tuple[str, str]]) -> list[tuple[int, tuple[str, str]]]:
-    return list(zip((26, 44), head, strict=True))
+def _head(graph: NetworkGraph, title: str) -> list[tuple[str, str]]:
+    """Title and counts, with what is no part of the drawing: texts with their style."""
+    total = sum(node.parameters for node in graph.nodes)
+    steps = len(graph.nodes) - 2  # without input and output
+    lines = [(title, "title"), (f"{total:,} parameters, {steps} step{'' if steps == 1 else 's'}", "muted")]
+    if graph.unused:
+        more = f" and {len(graph.unused) - _NAMED} more" if len(graph.unused) > _NAMED else ""
+        parts = ", ".join(graph.unused[:_NAMED]) + more
+        told = f"not used to predict: {graph.unused_parameters:,} parameters in {parts}"
+        lines += [(line, "muted") for line in wrap(told, int(_NARROW / _LETTER), break_on_hyphens=False)]
+    return lines
 
 
-def _legend(kinds: Sequence[str]) -> list[str]:
-    found, x = [], float(_MARGIN)
+@dataclass(frozen=True)
+class _LegendRow:
+    """Some of the kinds, and where each begins."""
+
+    kinds: tuple[str, ...]
+
+    @property
+    def width(self) -> float:
+        return sum(_wide(kind) + _SWATCH for kind in self.kinds)
+
+    def drawn(self, y: float) -> str:
+        found, x = "", float(_MARGIN)
+        for kind in self.kinds:
+            found += f'<rect class="box" {_colour(kind)} x="{x:.1f}" y="{y - 9}" width="10" height="10" rx="2"/>'
+            found += f'<text class="muted" x="{x + 15:.1f}" y="{y}">{kind}</text>'
+            x += _wide(kind) + _SWATCH
+        return found
+
+
+def _legend(kinds: Sequence[str]) -> list[_LegendRow]:
+    """Rows that fit on a narrow screen."""
+    rows: list[_LegendRow] = []
     for kind in kinds:
-        found.append(f'<rect class="box" {_colour(kind)} x="{x:.1f}" y="54" width="10" height="10" rx="2"/>')
-        found.append(f'<text class="muted" x="{x + 15:.1f}" y="63">{kind}</text>')
-        x += _wide(kind) + _SWATCH
-    return found
+        longer = _LegendRow((*rows[-1].kinds, kind)) if rows else None
+        if longer is not None and longer.width <= _NARROW:
+            rows[-1] = longer
+        else:
+            rows.append(_LegendRow((kind,)))
+    return rows
 
 
 def _colour(kind: str) -> str:
@@ -246,30 +304,3 @@ def _arrow(route: Sequence[Point]) -> str:
         path += f"V{end:.1f}" if straight else f"C{x:.1f} {half:.1f} {to_x:.1f} {half:.1f} {to_x:.1f} {end:.1f}"
         x, y = to_x, to_y
     return f'<path class="edge" d="{path}"/><path class="point" d="M{x:.1f} {y:.1f}l-3.5 -6.5h7z"/>'
-
-
-def _frames(boxes: Sequence[_Box], layout: Layout) -> list[str]:
-    """A frame around the boxes of a block, where no other box is in the way."""
-    members: dict[str, list[int]] = defaultdict(list)
-    for index, box in enumerate(boxes):
-        members[box.group].append(index)
-    found = []
-    for name, inside in members.items():
-        if not name or len(inside) < 2:
-            continue
-        left = min(layout.boxes[at][0] for at in inside) - 10
-        top = min(layout.boxes[at][1] for at in inside) - 16
-        right = max(layout.boxes[at][0] + boxes[at].width for at in inside) + 10
-        bottom = max(layout.boxes[at][1] + boxes[at].height for at in inside) + 8
-        others = (at for at in range(len(boxes)) if at not in inside)
-        if any(_overlaps(layout.boxes[at], boxes[at], (left, top, right, bottom)) for at in others):
-            continue
-        size = f'x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" height="{bottom - top:.1f}"'
-        found.append(f'<rect class="group" {size} rx="8"/>')
-        found.append(f'<text class="muted" x="{left + 6:.1f}" y="{top + 12:.1f}">{escape(name)}</text>')
-    return found
-
-
-def _overlaps(at: Point, box: _Box, frame: tuple[float, float, float, float]) -> bool:
-    left, top, right, bottom = frame
-    return at[0] < right and at[0] + box.width > left and at[1] < bottom and at[1] + box.height > top

@@ -14,14 +14,16 @@ def own_draws(seed: int) -> AbstractContextManager[Any]:
     """While entered, what this thread draws on the CPU comes from a generator of its own.
 
     Networks draw their weights from torch's global generator. Seeding that one and putting it back would change what a
-    training draws that runs in another thread of this process.
+    training draws that runs in another thread of this process. A draw that names its generator, as inside another of
+    these, keeps it.
     """
     import torch
 
     generator = torch.Generator().manual_seed(seed)
 
     def act(operation: Any, given: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        if torch.Tag.nondeterministic_seeded in operation.tags and not _on_another_device(given, options):
+        draws = torch.Tag.nondeterministic_seeded in operation.tags and options.get("generator") is None
+        if draws and not _on_another_device(given, options):
             if not _takes_generator(operation):
                 operation = getattr(operation.overloadpacket, "generator", operation)
             if _takes_generator(operation):

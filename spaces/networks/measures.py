@@ -13,7 +13,9 @@ from .probe import modes
 if TYPE_CHECKING:
     import torch
 
-BEFORE_TRAINING = ("params", "params_m", "flops", "flops_m")
+SIZES = ("params", "params_m")
+"""Metrics for which no example is needed."""
+BEFORE_TRAINING = (*SIZES, "flops", "flops_m")
 """Metrics that a network has before it is trained, and on every machine."""
 MEASURES = (*BEFORE_TRAINING, "latency_ms")
 """Metrics that Assay measures itself: parameters, operations for one example, milliseconds; ``_m`` is in millions."""

@@ -30,6 +30,7 @@ class Call:
         path: of the layer, or of the module whose ``forward`` calls the function; empty for the network itself.
         layer: the layer, one of torch's own modules; None for a function.
         shapes: of the tensors that it returns, with the batch.
+        writes: into a part of another tensor, whose later uses see it although they do not take its result.
     """
 
     op: str
@@ -39,6 +40,7 @@ class Call:
     path: str
     layer: nn.Module | None
     shapes: tuple[tuple[int, ...], ...]
+    writes: bool = False
 
 
 @dataclass(frozen=True)

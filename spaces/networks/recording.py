@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -194,6 +195,8 @@ class _Recorder(TorchFunctionMode):
             if next(_tensors(changed), None) is not None:
                 settings = self._text(args) + "".join(f", {key}={self._text(one)}" for key, one in kwargs.items())
                 self._add(op, settings, (args, kwargs), changed, [], self._paths[-1] if self._paths else "")
+                if _is_in_place(func, kwargs) and any(tensor._is_view() for tensor in _tensors(changed)):
+                    self.calls[-1] = replace(self.calls[-1], writes=True)
         return result
 
     def _skips(self, func: Any) -> bool:
@@ -262,6 +265,15 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
             yield from _tensors(one)
 
 
+def _is_in_place(func: Any, kwargs: Mapping[str, Any]) -> bool:
+    """``add_``, ``__iadd__``, ``x[0] = 1``, ``relu(x, inplace=True)``, ``add(x, y, out=z)``."""
+    name = str(getattr(func, "__name__", func))
+    if name.startswith("__"):
+        bare = name.strip("_")
+        return bare == "setitem" or (bare.startswith("i") and bare[1:] in _ARITHMETIC)
+    return name.endswith("_") or bool(kwargs.get("inplace")) or kwargs.get("out") is not None
+
+
 def _bare(func: Any) -> str:
     """``add`` for ``torch.add``, ``Tensor.add_``, ``__radd__``, ``__iadd__``; ``T`` for the property ``Tensor.T``."""
     name = str(getattr(func, "__name__", func))
@@ -274,6 +286,5 @@ def _bare(func: Any) -> str:
 
 
 _NO_ARGUMENTS = ("training", "inplace", "call_super_init", "dump_patches")
-_REFLECTED = {
-    prefix + name: name for name in ("add", "sub", "mul", "matmul", "truediv", "floordiv", "pow") for prefix in "ri"
-}
+_ARITHMETIC = ("add", "sub", "mul", "matmul", "truediv", "floordiv", "pow")
+_REFLECTED = {prefix + name: name for name in _ARITHMETIC for prefix in "ri"}

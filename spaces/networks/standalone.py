@@ -15,6 +15,7 @@ from torch import nn
 from ..config import Value
 from ..errors import UsageError
 from .constructors import NoConstructorError
+from .draws import own_draws
 from .recorded import TraceError
 from .recording import batches
 from .source import NetworkSource, exported_source, traced_source
@@ -76,7 +77,7 @@ def standalone(
                 continue
             source = _file(written, model, input_shape, name, config, provenance)
             made = Standalone(source, {key: one.contiguous().clone() for key, one in written.state.items()})
-            with torch.random.fork_rng(devices=[]):
+            with own_draws(0):  # not torch's own generator, from which a training may draw in another thread
                 _compare(model, made, input_shape)
         except (TraceError, NoConstructorError, StandaloneError) as error:
             refusals.append(str(error))
@@ -164,7 +165,7 @@ def _takes(model: nn.Module, input_shape: Sequence[int], size: int = 1) -> torch
     failure: Exception | None = None
     for batch in batches(model, (size, *input_shape)):
         try:
-            with torch.no_grad():
+            with torch.no_grad(), own_draws(0):
                 model.eval()(batch)
         except Exception as error:  # noqa: BLE001 - the network's code is not ours and may raise anything
             failure = failure or error
@@ -198,8 +199,7 @@ def _compare(model: nn.Module, made: Standalone, input_shape: Sequence[int]) -> 
 
 
 def _outputs(model: nn.Module, batch: torch.Tensor, train: bool) -> list[torch.Tensor]:
-    with torch.no_grad():
-        torch.manual_seed(0)
+    with torch.no_grad(), own_draws(0):
         try:
             return list(_flat(model.train(train)(batch)))
         except Exception as error:  # the network's code is not ours and may raise anything

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .recorded import INPUT, Call, Recording, TraceError
@@ -51,10 +51,18 @@ class GraphNode:
 
 @dataclass(frozen=True)
 class NetworkGraph:
-    """All steps in the order of the computation, and who takes whose result, by name."""
+    """All steps on the way to the output, in the order of the computation, and who takes whose result, by name.
+
+    Attributes:
+        unused: parts of the network with parameters of which no output depends on any, the largest such by name; none
+            where the steps depend on values, as another batch may use them.
+        unused_parameters: numbers that are learned in them.
+    """
 
     nodes: tuple[GraphNode, ...]
     edges: tuple[tuple[str, str], ...]
+    unused: tuple[str, ...] = ()
+    unused_parameters: int = 0
 
 
 def trace(model: nn.Module, input_shape: Sequence[int]) -> NetworkGraph:
@@ -70,20 +78,53 @@ def trace(model: nn.Module, input_shape: Sequence[int]) -> NetworkGraph:
     """
     from .recording import record
 
+    learned = {name for name, _ in model.named_parameters()}
     try:
         recording = record(model, input_shape)
     except TraceError:
         if any(parameter.is_meta for parameter in model.parameters()):
             raise
         recording = record(model, input_shape, values=True)
-    return _graph(recording, {name for name, _ in model.named_parameters()})
+        return _graph(recording, set(range(len(recording.calls))), learned)  # what a choice depends on is used too
+    reached = _reached(recording)
+    used = {weight for at in reached for weight in recording.calls[at].weights}
+    idle = {id(one): one.numel() for name, one in model.named_parameters() if name not in used}
+    graph = _graph(recording, reached, learned)
+    return replace(graph, unused=tuple(_idle_parts(model, "", idle)), unused_parameters=sum(idle.values()))
 
 
-def _graph(recording: Recording, learned: set[str]) -> NetworkGraph:
+def _reached(recording: Recording) -> set[int]:
+    """The calls whose results reach an output, and the input."""
+    waiting = [0, *(at for at, _ in recording.outputs)]
+    waiting += [at for at, call in enumerate(recording.calls) if call.writes]
+    found: set[int] = set()
+    while waiting:
+        at = waiting.pop()
+        if at not in found:
+            found.add(at)
+            waiting += [source for source, _ in recording.calls[at].inputs]
+    return found
+
+
+def _idle_parts(module: nn.Module, path: str, idle: Mapping[int, int]) -> Iterator[str]:
+    """The largest parts all of whose parameters are idle, by name; shared ones are in the first part that has them."""
+    within = f"{path}." if path else ""
+    yield from (within + name for name, one in module.named_parameters(recurse=False) if id(one) in idle)
+    for name, child in module.named_children():
+        own = [id(one) in idle for one in child.parameters()]
+        if own and all(own):
+            yield within + name
+        elif any(own):
+            yield from _idle_parts(child, within + name, idle)
+
+
+def _graph(recording: Recording, reached: set[int], learned: set[str]) -> NetworkGraph:
     names = _names(recording.calls)
     counted: set[str] = set()
     nodes, edges = [], []
-    for name, call in zip(names, recording.calls, strict=True):
+    for place, (name, call) in enumerate(zip(names, recording.calls, strict=True)):
+        if place not in reached:
+            continue
         own = [weight for weight in dict.fromkeys(call.weights) if weight in learned - counted]
         counted.update(own)
         parameters = sum(math.prod(recording.sizes[weight]) for weight in own)

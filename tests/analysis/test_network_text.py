@@ -45,6 +45,22 @@ def test_of_a_model_space_a_table_says_what_differs_from_the_default() -> None:
     assert words.short([default, changed, every]) == ["default", words.brief(changed), short]
 
 
+def test_what_only_came_with_a_choice_does_not_count_as_changed() -> None:
+    """The third layer is there from depth 3 on; its usual operation is not told."""
+    at = "architecture."
+    ops = {"values": ["conv", "pool"], "default": "conv"}
+    third = ops | {"when": {f"{at}depth": 3}}
+    parameters = {f"{at}depth": [2, 3], f"{at}op1": ops, f"{at}op2": ops, f"{at}op3": third}
+    sweep = sweep_of({"space": "gone.py:Space", "input": [1, 8, 8], "parameters": parameters})
+    words, default = NetworkWords(sweep), dict(sweep.parameters.default())
+    assert f"{at}op3" not in default
+    deeper = default | {f"{at}depth": 3, f"{at}op3": "conv"}
+    other = default | {f"{at}depth": 3, f"{at}op2": "pool", f"{at}op3": "pool"}
+    assert words.brief(deeper) == "1 changed: depth=3"
+    assert words.brief(other) == "2 changed: depth=3 op2=pool, with op3=pool"
+    assert words.brief(default) == "default"
+
+
 def test_a_long_network_keeps_its_ends() -> None:
     (short,) = NetworkWords(sweep_of(DEEP)).short([deep()])
     assert short.startswith("conv3x3-4, conv5x5-4, conv3x3-4,")

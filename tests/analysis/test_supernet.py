@@ -23,16 +23,22 @@ def test_tau_is_kendalls_with_an_exact_p_value() -> None:
     pairs = [(0.1, 0.5), (0.2, 0.6), (0.3, 0.7), (0.4, 0.8), (0.5, 0.9)]
     assert agreement(pairs) == Agreement(pytest.approx(1.0), None, None, pytest.approx(1 / 120), 5)  # type: ignore[arg-type]
     worst = agreement([(score, -value) for score, value in pairs])
-    assert worst is not None
     assert (worst.tau, worst.p_value) == (pytest.approx(-1.0), pytest.approx(1.0))
     swapped = agreement([*pairs[:3], (0.4, 0.95), pairs[4]])
-    assert swapped is not None
     assert swapped.tau == pytest.approx(1 - 2 * 1 / 10)
 
 
-@pytest.mark.parametrize("pairs", [[], [(1.0, 2.0)], [(1.0, 2.0), (1.0, 3.0)]])
-def test_without_any_order_there_is_none(pairs: list[tuple[float, float]]) -> None:
-    assert agreement(pairs) is None
+@pytest.mark.parametrize("count", range(5))
+def test_few_networks_are_not_ranked_but_counted(count: int) -> None:
+    found = agreement([(float(place), float(place)) for place in range(count)])
+    assert found == Agreement(None, None, None, None, count)
+    assert str(found) == f"too few networks to rank ({count}): give samples 10 or more"
+
+
+def test_what_is_all_alike_has_no_order() -> None:
+    found = agreement([(0.5, float(place)) for place in range(6)])
+    assert found == Agreement(None, None, None, None, 6)
+    assert str(found) == "no ranking: one of the two is the same for all 6 random architectures"
 
 
 @pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
@@ -40,7 +46,7 @@ def test_scores_that_are_not_finite_do_not_count(broken: float) -> None:
     pairs = [(float(place), float(place)) for place in range(12)]
     pairs[3:5] = [(4.0, 3.0), (3.0, 4.0)]
     assert agreement([(broken, 0.2), *pairs, (0.3, broken)]) == agreement(pairs)
-    assert agreement([(broken, 0.2), pairs[0]]) is None
+    assert agreement([(broken, 0.2), pairs[0]]).count == 1
 
 
 def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
@@ -51,7 +57,6 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
         first = rng.normal(size=20)
         second = correlation * first + math.sqrt(1 - correlation**2) * rng.normal(size=20)
         found = agreement(list(zip(first.tolist(), second.tolist(), strict=True)))
-        assert found is not None
         assert found.low is not None and found.high is not None
         assert found.tau == pytest.approx(kendalltau(first, second).statistic)
         held += found.low <= truth <= found.high
@@ -81,12 +86,13 @@ def test_lines_say_what_a_reader_needs() -> None:
         "its scores and those from scratch: Kendall's tau 0.40 [0.10, 0.70] over 12 random architectures (p = 0.01)",
         "cost: 30.0 s, 0.5 times the search's trials",
     ]
-    plain = report(warning="", epochs=9, choices=0, agreement=None, random=None, retrained_seconds=0.0).lines()
+    plain = report(warning="", epochs=9, choices=0, agreement=agreement([]), random=None, retrained_seconds=0.0).lines()
     assert plain == [
         "supernet: darts, 9 epochs",
-        "its scores were not checked: too few random architectures, or all alike; give samples 10 or more",
+        "its scores and those from scratch: too few networks to rank (0): give samples 10 or more",
         "cost: 30.0 s",
     ]
+    assert report(epochs=1, planned=1, choices=0).lines()[0] == "supernet: darts, 1 epoch"
     doubtful = report(agreement=Agreement(0.2, None, None, 0.4, 5)).lines()
     assert "over 5 random architectures (p = 0.4, no agreement is shown)" in doubtful[3]
     plain_data = report().to_dict()
@@ -138,34 +144,26 @@ def searched(losses: Iterable[tuple[str, float]], lr: float | None = None) -> li
 
 def test_tau_is_of_the_random_architectures_alone_and_smaller_may_be_better() -> None:
     """The best by the supernet have the least loss among the random ones; among its own it is the other way round."""
-    of = found({"conv3x3": 0.9, "conv5x5": 0.8, "sepconv3x3": 0.7}, {"maxpool3x3": 0.6, "avgpool3x3": 0.5})
-    search = searched(
-        [
-            ("conv1x1", 3.0),
-            ("conv3x3", 9.0),
-            ("conv5x5", 8.0),
-            ("sepconv3x3", 7.0),
-            ("maxpool3x3", 1),
-            ("avgpool3x3", 2),
-        ]
-    )
+    scores = {"sepconv3x3": 0.7, "sepconv5x5": 0.6, "maxpool3x3": 0.5, "avgpool3x3": 0.4, "identity": 0.3}
+    of = found({"conv3x3": 0.9, "conv5x5": 0.8}, scores)
+    losses = [("conv1x1", 3.0), ("conv3x3", 9.0), ("conv5x5", 8.0)]
+    search = searched([*losses, *((op, float(place)) for place, op in enumerate(scores, 1))])
     made = report_of(of, [replace(search[0], number=0, seconds=5.0)], search, sweep_of())
-    assert made.agreement is not None
-    assert (made.agreement.tau, made.agreement.count) == (pytest.approx(1.0), 2)
-    assert (made.top, made.random) == (8.0, 1.5)
-    assert (made.seconds, made.retrained_seconds) == (5.0, 12.0)
-    assert made.outcomes == ((2, 9.0), (3, 8.0), (4, 7.0), (5, 1.0), (6, 2.0))
+    assert (made.agreement.tau, made.agreement.count) == (pytest.approx(1.0), 5)
+    assert (made.top, made.random) == (8.5, 3.0)
+    assert (made.seconds, made.retrained_seconds) == (5.0, 16.0)
+    assert made.outcomes == ((2, 9.0), (3, 8.0), *((place + 3, float(place)) for place in range(1, 6)))
     told = made.to_dict()["candidates"]
-    assert [(one["origin"], one["score"], one["trial"], one["retrained"]) for one in told[2:4]] == [
-        ("top", 0.7, 4, 7.0),
-        ("sample", 0.6, 5, 1.0),
+    assert [(one["origin"], one["score"], one["trial"], one["retrained"]) for one in told[1:3]] == [
+        ("top", 0.8, 3, 8.0),
+        ("sample", 0.7, 4, 1.0),
     ]
     assert told[0]["config"]["architecture.stage1.op1"] == "conv3x3"
     assert "outcomes" not in made.to_dict()
-    assert made.trained == Trained((2, 3, 4), (5, 6), reasons=("are the same network as one that was tried",))
-    failed = [*search[:4], replace(search[4], state=State.FAILED), search[5]]
-    assert report_of(of, [], failed, sweep_of()).agreement is None
-    assert report_of(of, [], failed, sweep_of()).outcomes[3:] == ((5, None), (6, 2.0))
+    assert made.trained == Trained((2, 3), (4, 5, 6, 7, 8), reasons=("are the same network as one that was tried",))
+    failed = report_of(of, [], [*search[:4], replace(search[4], state=State.FAILED), *search[5:]], sweep_of())
+    assert (failed.agreement.tau, failed.agreement.count) == (None, 4)
+    assert failed.outcomes[2:4] == ((4, 1.0), (5, None))
 
 
 def test_a_score_from_scratch_is_of_the_trial_that_is_named() -> None:
@@ -177,7 +175,7 @@ def test_a_score_from_scratch_is_of_the_trial_that_is_named() -> None:
     search.append(replace(search[2], number=8, reports=(Report(1, {"loss": 99.0}, 1.0, 8),)))  # the first counts
     made = report_of(of, [], search, sweep_of())
     assert made.outcomes == ((2, None), (3, 3.0), (None, None), (None, None), (None, None))
-    assert (made.top, made.random, made.agreement) == (3.0, None, None)
+    assert (made.top, made.random, made.agreement.count) == (3.0, None, 0)
     assert made.trained.random == (4, 5, 6, 7)
 
 
@@ -190,8 +188,7 @@ def test_a_score_that_is_not_finite_leaves_the_rest_as_it_is() -> None:
     search = searched([*zip(ops, (3.0, 9.0, 8.0, 1.0, 2.0, 3.0), strict=True)])
     search[2] = replace(search[2], reports=(Report(1, {"loss": math.inf}, 1.0, 3),))
     made = report_of(of, [], search, sweep_of())
-    assert made.agreement is not None
-    assert (made.agreement.tau, made.agreement.count) == (pytest.approx(1.0), 2)
+    assert made.agreement.count == 2
     assert (made.top, made.outcomes[:2]) == (9.0, ((2, 9.0), (3, None)))
     told = json.loads(json.dumps(made.to_dict(), allow_nan=False))["candidates"]
     assert [one["score"] for one in told] == [None, None, 0.6, 0.5, None]

@@ -50,11 +50,24 @@ def test_signed(value: float | None, expected: str) -> None:
         (Interval(0.9, 0.88, 0.92, 5), "0.9000 ± 0.0200"),
         (Interval(0.9, 0.9, 0.9, 5), "0.9000 ± 0.0000"),
         (Interval(0.9, -math.inf, math.inf, 1), "0.9000 ± –"),
+        (Interval(0.9, 0.7, 1.0, 5), "0.9000 [0.7000, 1.0000]"),
+        (Interval(3658.0, 3658.0, 3658.0, 5), "3658"),
+        (Interval(1234567.0, 1234567.0, 1234567.0, 5), "1234567"),
+        (Interval(3658.0, 3650.0, 3666.0, 5), "3658.0000 ± 8.0000"),
+        (Interval(1.0, 1.0, 1.0, 5), "1.0000 ± 0.0000"),
+        (Interval(0.3, 0.3 - 0.1, 0.3 + 0.1, 5), "0.3000 ± 0.1000"),
         (None, "–"),
     ],
 )
 def test_interval(value: Interval | None, expected: str) -> None:
     assert text.interval(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(3658.0, "3658"), (1e300, "1e+300"), (0.5, "0.5000"), (1.0, "1.0000"), (math.nan, "–")]
+)
+def test_exact(value: float, expected: str) -> None:
+    assert text.exact(value) == expected
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ async function networks() {
   const frame = page.locator(".network");
   const coloured = () =>
     page.evaluate(() => {
-      const box = document.querySelector('.network rect.box[rx="5"][fill="#0072b2"]');
+      const box = document.querySelector('.network rect.box[rx="5"][fill="#1f83c9"]');
       return [getComputedStyle(box).fill, getComputedStyle(box.parentElement.querySelector("text")).fill];
     });
   const scrolls = () => frame.evaluate((one) => one.scrollHeight > one.clientHeight + 1);
@@ -173,7 +173,7 @@ async function networks() {
     label: await frame.locator("svg").getAttribute("aria-label"),
     texts: await frame.locator("text").allTextContents(),
     styles: await frame.locator("style, script").count(),
-    hint: await frame.locator('g:has(> rect[fill="#0072b2"]) > title').nth(1).textContent(),
+    hint: await frame.locator('g:has(> rect[fill="#1f83c9"]) > title').nth(1).textContent(),
     boxes: await coloured(),
     scrolls: await scrolls(),
     changes: await page

@@ -1,19 +1,21 @@
-"""A search with NNI's evolution whose process is killed goes on as if nothing had happened."""
+"""A search of networks whose process is killed goes on as if nothing had happened."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 import assay
+from assay.analysis import Results
 from assay.cluster.replay import replay
 from assay.search import Phase, State
 
-pytest.importorskip("nni")
 pytestmark = pytest.mark.faults
 
 TRAIN = """
@@ -29,37 +31,65 @@ def train(config, trial):
     if trial.number == 7 and not died.exists():
         died.touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    weight = model.stem.conv.weight
+    began = float(weight.detach().sum())
     for step in range(2):
         with torch.no_grad():
-            yield {"score": float(model(torch.ones(1, 1, 8, 8)).abs().mean())}
+            weight += 1
+            yield {"score": float(model(torch.ones(1, 1, 8, 8)).abs().mean()), "began": began}
 """
 SWEEP = """
 name: killed
 trainable: task.py:train
-objectives: [{metric: score, goal: maximize}]
+objectives: [{{metric: score, goal: maximize}}]
 architecture:
   input: [1, 8, 8]
   output: 3
-  stages: [{ops: [conv1x1, conv3x3, maxpool3x3], depth: "int(1, 3)", width: [2, 4, 6]}]
-searcher: {type: nni, strategy: regularized_evolution, population: 4, sample: 2}
-fidelity: {unit: epoch, max: 2}
-budget: {trials: 12}
-leaderboard: {top: 1, seeds: 2}
+  stages: [{{ops: [conv1x1, conv3x3, maxpool3x3], depth: "int(1, 3)", width: [2, 4, 6]}}]
+searcher: {{{searcher}, population: 4, sample: 2}}
+fidelity: {{unit: epoch, max: 2}}
+budget: {{trials: 12}}
+leaderboard: {{top: 1, seeds: 2}}
 """
 
 
-def test_a_killed_driver(tmp_path: Path) -> None:
-    (tmp_path / "task.py").write_text(TRAIN)
-    (tmp_path / "sweep.yaml").write_text(SWEEP)
-    command = [sys.executable, "-m", "assay", "run", "sweep.yaml", "--inline", "--store", "results"]
-    died = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=100, check=False)
-    assert died.returncode == -signal.SIGKILL
-    store = tmp_path / "results"
-    before = {trial.number: trial for trial in assay.load("killed", store).trials}
-    results = assay.run(tmp_path / "sweep.yaml", store=store, inline=True, resume=True, progress=False)
-    search = results.phase(Phase.SEARCH)
-    assert [trial.state for trial in search] == [State.COMPLETE] * 12
-    assert all(search[number].reports == before[number].reports for number in range(7))
-    assert search[7].attempts == 2
-    made_again = replay(results.ledger, results.record)
-    assert made_again.difference is None
+@pytest.fixture
+def resumed(tmp_path: Path) -> Callable[[str], Results]:
+    """Runs a search up to the kill of its driver, in trial 7, and goes on in this process."""
+
+    def run(searcher: str) -> Results:
+        (tmp_path / "task.py").write_text(TRAIN)
+        (tmp_path / "sweep.yaml").write_text(SWEEP.format(searcher=searcher))
+        command = [sys.executable, "-m", "assay", "run", "sweep.yaml", "--inline", "--store", "results"]
+        died = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=100, check=False)
+        assert died.returncode == -signal.SIGKILL
+        store = tmp_path / "results"
+        before = {trial.number: trial for trial in assay.load("killed", store).trials}
+        results = assay.run(tmp_path / "sweep.yaml", store=store, inline=True, resume=True, progress=False)
+        search = results.phase(Phase.SEARCH)
+        assert [trial.state for trial in search] == [State.COMPLETE] * 12
+        assert all(search[number].reports == before[number].reports for number in range(7))
+        assert search[7].attempts == 2
+        made_again = replay(results.ledger, results.record)
+        assert made_again.difference is None
+        return results
+
+    return run
+
+
+def test_nnis_evolution(resumed: Callable[[str], Results]) -> None:
+    pytest.importorskip("nni")
+    resumed("type: nni, strategy: regularized_evolution")
+
+
+def test_children_go_on_from_the_weights_of_their_parents(resumed: Callable[[str], Results], tmp_path: Path) -> None:
+    """Those of parents that were trained before the kill, of which nothing but the file is left, among them."""
+    search = resumed("type: regularized_evolution, inherit: true").phase(Phase.SEARCH)
+    width = "architecture.stage1.width"
+    after = [(child, search[child.parent]) for child in search[7:] if child.parent is not None]
+    alike = [(child, parent) for child, parent in after if child.config[width] == parent.config[width]]
+    assert any(parent.number < 7 for _, parent in alike)
+    for child, parent in alike:
+        kept = load_file(tmp_path / "results" / "killed" / "weights" / f"trial-{parent.number:05d}.safetensors")
+        assert child.metrics["began"] == pytest.approx(float(kept["stem.conv.weight"].sum()), rel=1e-5)
+        assert child.metrics["began"] > parent.metrics["began"] + 1  # fresh weights are the same in all trials

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from optuna.samplers import TPESampler
 
 from assay.cluster import PhaseRunner, RayExecutor, Silent
 from assay.search import Ledger, Phase, State, Sweep
+from assay.search.gp import GaussianProcessSearch
+from assay.search.hyperopt_search import HyperoptSearch
+from assay.search.local_search import LocalSearch
 from assay.search.store import trial_folder
 from assay.trainables import TrainableRef
 from assay.trainables.spec import OUTPUT
@@ -18,7 +22,7 @@ from assay.trainables.spec import OUTPUT
 pytest.importorskip("nni")
 pytestmark = pytest.mark.ray
 
-MODELS = 3
+MODELS = 4  # of which the last is asked for when others have ended
 TRAIN = """
 import torch
 from sklearn.datasets import load_digits
@@ -56,25 +60,34 @@ SPACES: dict[str, tuple[str, list[dict[str, Any]]]] = {
 }
 MULTI_TRIAL: dict[str, dict[str, Any]] = {
     "random": {"type": "random"},
-    "tpe": {"type": "tpe", "startup": 2},
-    "hyperopt": {"type": "hyperopt", "startup": 2},
-    "gp": {"type": "gp", "startup": 2},
-    "local search": {"type": "local_search", "startup": 2},
+    "tpe": {"type": "tpe", "startup": 1},
+    "hyperopt": {"type": "hyperopt", "startup": 1},
+    "gp": {"type": "gp", "startup": 1},
+    "local search": {"type": "local_search", "startup": 1},
     "evolution": {"type": "regularized_evolution", "population": 2, "sample": 2},
     "NNI random": {"type": "nni", "strategy": "random"},
     "NNI grid": {"type": "nni", "strategy": "grid"},
     "NNI evolution": {"type": "nni", "strategy": "regularized_evolution", "population": 2, "sample": 2},
     "NNI policy": {"type": "nni", "strategy": "policy_rl", "samples_per_update": 2},
 }
+MODELLED = {
+    "tpe": (TPESampler, "_sample"),
+    "hyperopt": (HyperoptSearch, "_propose"),
+    "gp": (GaussianProcessSearch, "_propose"),
+    "local search": (LocalSearch, "_near"),
+}
+"""What answers from scores once a trial has ended; nothing, or None, where it has none or knows of no better config."""
 ONE_SHOT = ["darts", "gumbel_darts", "enas", "random", "proxyless"]
 
 
 @pytest.fixture(scope="module")
-def executor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayExecutor]:
-    """Two workers of a private cluster for the whole table: they import PyTorch and NNI once."""
+def executor(
+    ray_executors: Callable[..., RayExecutor], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RayExecutor]:
+    """Two workers for the whole table: they import PyTorch and NNI once."""
     folder = tmp_path_factory.mktemp("table")
     (folder / "task.py").write_text(TRAIN)
-    made = RayExecutor(TrainableRef("task.py:train", str(folder)), workers=2)
+    made = ray_executors(TrainableRef("task.py:train", str(folder)), workers=2)
     made.open()
     yield made
     made.close()
@@ -103,14 +116,35 @@ def searched(
     return ledger, record
 
 
+@pytest.fixture
+def answers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the model of a strategy answered."""
+    made: list[Any] = []
+    kind, name = MODELLED.get(request.node.callspec.params["strategy"], (None, ""))
+    if kind is not None:
+        method = getattr(kind, name)
+
+        def noted(*given: Any, **named: Any) -> Any:
+            made.append(method(*given, **named))
+            return made[-1]
+
+        monkeypatch.setattr(kind, name, noted)
+    return made
+
+
 @pytest.mark.parametrize("kind", SPACES)
 @pytest.mark.parametrize("strategy", MULTI_TRIAL)
-def test_a_multi_trial_strategy(executor: RayExecutor, strategy: str, kind: str, tmp_path: Path) -> None:
+def test_a_multi_trial_strategy(
+    executor: RayExecutor, strategy: str, kind: str, answers: list[Any], tmp_path: Path
+) -> None:
     ledger, record = searched(executor, kind, MULTI_TRIAL[strategy], tmp_path)
     trials = ledger.trials(record)
     assert [trial.state for trial in trials] == [State.COMPLETE] * MODELS, [trial.reason for trial in trials]
     assert len({trial.config for trial in trials}) == MODELS
     assert all(trial.metrics["params_m"] > 0 < trial.metrics["flops_m"] for trial in trials)
+    if strategy in MODELLED:
+        assert answers
+        assert any(answers) or strategy == "gp"  # to which so few scores may be noise
 
 
 @pytest.mark.parametrize("kind", SPACES)
@@ -130,8 +164,8 @@ def test_children_start_from_the_weights_of_their_parents(executor: RayExecutor,
 @pytest.mark.parametrize("strategy", ONE_SHOT)
 def test_a_one_shot_strategy(executor: RayExecutor, strategy: str, kind: str, tmp_path: Path) -> None:
     searcher = {"type": "one_shot", "strategy": strategy, "epochs": 1, "top": 1, "samples": 1, "candidates": 4}
-    ledger, record = searched(executor, kind, searcher, tmp_path)
+    ledger, record = searched(executor, kind, searcher, tmp_path, models=3)
     (supernet,) = ledger.trials(record, Phase.SUPERNET)
     assert supernet.state is State.COMPLETE, supernet.reason
     trials = ledger.trials(record, Phase.SEARCH)
-    assert [trial.state for trial in trials] == [State.COMPLETE] * MODELS, [trial.reason for trial in trials]
+    assert [trial.state for trial in trials] == [State.COMPLETE] * 3, [trial.reason for trial in trials]

@@ -16,10 +16,12 @@ from assay.analysis import Results
 from assay.analysis.export import _search_trial
 from assay.cluster import InlineExecutor, PhaseRunner
 from assay.cluster.controller import Controller
+from assay.cluster.launch import refuse_what_cannot_be_submitted, refuse_what_cannot_run
 from assay.cluster.plan import FixedPlan, Request
 from assay.search import Ledger, Phase, State, Sweep
 from assay.search.nas.screening import Screen
-from assay.spaces import Config
+from assay.spaces import Config, SweepError
+from assay.spaces.networks import measures
 from assay.spaces.networks.draws import own_draws
 from assay.spaces.networks.measures import parameter_count
 from assay.trainables import Cause, Event, Failed, Reported, TrainableRef, TrialHandle, TrialSpec
@@ -235,6 +237,46 @@ def test_networks_grow_from_what_their_parents_learned(tmp_path: Path) -> None:
     assert all(trial.metrics["params_m"] > 0 for trial in trials if trial.phase is Phase.SEARCH)
 
 
+def test_latency_is_an_objective_and_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here it is made up, so that it is the same each time; larger networks score better, and are slower."""
+    measured_as: list[dict[str, int]] = []
+
+    def by_size(model: torch.nn.Module, shape: tuple[int, ...], **how: int) -> float:
+        measured_as.append(how)
+        return parameter_count(model) / 10
+
+    def train(config: dict[str, Any], trial: TrialHandle) -> Iterator[dict[str, float]]:
+        model = trial.build_model()
+        yield {"score": parameter_count(model) + config["x"] + trial.seed % 100 / 1000}
+
+    monkeypatch.setattr(measures, "latency_ms", by_size)
+    how = {"batch": 2, "warmup": 0, "runs": 1}
+    sweep = make_sweep(
+        architecture={"input": [1, 4, 4], "output": 2, "stages": STAGES, "latency": how},
+        fidelity={"unit": "epoch", "max": 1},
+        objectives=[{"metric": "score", "goal": "maximize"}, {"metric": "latency_ms", "goal": "minimize"}],
+        constraints=[{"metric": "latency_ms", "max": 10}],
+        searcher=EVOLUTION | {"inherit": False},
+        budget={"trials": 14},
+        leaderboard={"top": 2, "seeds": 2},
+    )
+    with closing(Ledger(tmp_path, create=True)) as ledger:
+        record = ledger.create_sweep(sweep, ".")
+        executor = InlineExecutor(TrainableRef("train", ".", train))
+        results = PhaseRunner(ledger, record, executor, clock=lambda: 0.0, observer=Notes()).run()
+        search, again = (results.phase(phase) for phase in (Phase.SEARCH, Phase.REPLICATE))
+        front = results.front().trials
+    assert measured_as == [how] * len([*search, *again])
+    slow = {trial.number for trial in search if trial.metrics["latency_ms"] > 10}
+    assert 0 < len(slow) < len(search)  # which is known when they are trained
+    assert not {trial.parent for trial in again} & slow
+    assert all(0 < trial.metrics["latency_ms"] <= 10 for trial in again)
+    by_latency = sorted((trial for trial in again if trial.parent in front), key=lambda one: one.metrics["latency_ms"])
+    scores = [trial.metrics["score"] // 1 for trial in by_latency]
+    assert front
+    assert scores == sorted(scores)
+
+
 def test_a_limit_on_what_was_never_built_names_the_cure(tmp_path: Path) -> None:
     limited = World(tmp_path, architecture_sweep(constraints=[{"metric": "params", "max": 10}], budget={"trials": 1}))
     limited.script(lambda spec, attempt: [0.5])
@@ -243,6 +285,32 @@ def test_a_limit_on_what_was_never_built_names_the_cure(tmp_path: Path) -> None:
     assert trial.reason == (
         "constraint metric 'params' was never reported: report it, or build the network with trial.build_model()"
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"constraints": [{"metric": "flops_m", "max": 10}]},
+            r"constraints\.0\.metric: flops_m is measured on an exam",
+        ),
+        ({"objectives": [{"metric": "latency_ms", "goal": "minimize"}]}, r"objectives\.0\.metric: latency_ms is "),
+        ({"constraints": [{"metric": "params", "max": 10}, {"metric": "accuracy", "min": 0}]}, None),
+        ({}, None),
+    ],
+)
+def test_what_takes_an_example_is_no_limit_of_a_model_space_without_one(
+    changes: dict[str, Any], said: str | None
+) -> None:
+    space = {"space": "models.py:Net", "parameters": {"architecture.op": [1, 2]}}
+    for refuse in (refuse_what_cannot_run, refuse_what_cannot_be_submitted):
+        refuse(make_sweep(architecture=space | {"input": [3]}, **changes), ".")
+        sweep = make_sweep(architecture=space, **changes)
+        if said is None:
+            refuse(sweep, ".")
+            continue
+        with pytest.raises(SweepError, match=said + r".*write architecture: \{input: \[3, 32, 32\]\}"):
+            refuse(sweep, ".")
 
 
 def test_what_the_screen_refuses_gets_no_trial_but_what_is_given_does(tmp_path: Path) -> None:

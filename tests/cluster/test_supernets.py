@@ -162,6 +162,22 @@ def test_from_the_supernet_to_the_winner(driver_of: Callable[..., Driver]) -> No
     assert "supernet: random, 3 epochs" in html
 
 
+def test_no_random_check_is_what_is_trained_anyway(driver_of: Callable[..., Driver]) -> None:
+    """Of a space of which every other network is drawn."""
+    rival = {"architecture.stage2.op1": "conv1x1"}
+    asked = {"strategy": "random", "epochs": 1, "top": 1, "samples": 99, "candidates": 4}
+    sweep = sweep_of(searcher=asked, budget={"trials": 3}, leaderboard={"top": 1, "seeds": 2, "rivals": [rival]})
+    driver = driver_of(sweep)
+    driver.run()
+    found, networks = read_found(driver.ledger, driver.record), sweep.networks()
+    assert found is not None
+    assert networks is not None
+    given = {networks.canonical(config) for config in sweep.given}
+    assert len(given) == 2
+    top, *others = [networks.canonical(one.config) for one in found.candidates]
+    assert {*others} == {networks.canonical(one) for one in _networks(sweep.parameters)} - given - {top}
+
+
 def test_a_pause_changes_nothing(driver_of: Callable[..., Driver]) -> None:
     whole = driver_of(sweep_of())
     whole.run()
@@ -190,6 +206,10 @@ def test_a_pause_changes_nothing(driver_of: Callable[..., Driver]) -> None:
         (
             {"searcher": {"data": "supernet_task.py:nothing"}},
             "data: expected .training loader, validation loader., .*None",
+        ),
+        (
+            {"searcher": {"data": "supernet_task.py:cached"}},
+            r"data: .*cached takes \(config\), and is called with a config and a trial: write def data",
         ),
         (
             {"searcher": {"data": "supernet_task.py:date"}},
@@ -276,6 +296,14 @@ def _networks(space: Space) -> list[Config]:
         ({"searcher": {"data": "gone.py:data"}}, "searcher.data: there is no file .*gone.py"),
         ({"searcher": {"data": "supernet_task.py:date"}}, "searcher.data: .* define 'date' .did you mean 'data'"),
         ({"searcher": {"data": "numpy.random:default_rng"}}, None),
+        (
+            {"searcher": {"data": "supernet_task.py:narrow"}},
+            r"data: supernet_task.py:narrow takes \(config\), and is called .*: write def data\(config, trial\)",
+        ),
+        ({"searcher": {"data": "supernet_task.py:parts"}}, r"parts takes \(trial: Any\), and is called"),
+        ({"searcher": {"data": "supernet_task.py:named"}}, r"takes \(config, trial, \*, size\), and is called"),
+        ({"searcher": {"data": "supernet_task.py:wide"}}, None),
+        ({"searcher": {"data": "supernet_task.py:cached"}}, None),  # what a decorator makes of it is not seen
     ],
 )
 def test_the_data_function_is_looked_for_before_anything_starts(changes: dict[str, Any], said: str | None) -> None:
@@ -366,7 +394,7 @@ def test_a_damaged_file_leaves_the_rest_readable(driver_of: Callable[..., Driver
 
 @pytest.mark.ray
 @pytest.mark.faults
-def test_a_worker_that_dies_goes_on_from_the_checkpoint(
+def test_a_worker_that_is_killed_goes_on_from_the_checkpoint(
     ray_executors: Callable[..., RayExecutor], driver_of: Callable[..., Driver]
 ) -> None:
     searcher = {"data": "supernet_task.py:dying", "strategy": "random", "epochs": 3, "top": 1, "samples": 0}

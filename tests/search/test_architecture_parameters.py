@@ -97,6 +97,7 @@ def test_arguments_that_the_hub_does_not_take_are_told_with_what_failed(folder: 
     text = str(caught.value)
     assert text.startswith("architecture.arguments: mobilenet_v3 cannot be made with {'base_widths': [8, ")
     assert "AssertionError at mobilenetv3.py:152: assert len(base_widths) == len(stride)" in text
+    assert "; the default is {base_widths: (" in text
 
 
 @pytest.mark.parametrize(("name", "shape"), [("Net", [6]), ("Net", [2, 6]), ("Looking", [6]), ("Words", [5])])

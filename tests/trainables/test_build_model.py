@@ -166,7 +166,9 @@ def test_a_child_starts_from_its_parents_weights(tmp_path: Path, capsys: pytest.
     _, end = run(one_report, replace(SPEC, inherit=str(tmp_path / "trial-00001.safetensors")))
     kept = load(end.weights.content)
     assert all(torch.equal(kept[name], parent[name]) for name in parent)
-    assert f"weights of the parent: {len(parent)} tensors copied" in capsys.readouterr().out
+    assert f"trial {SPEC.number}: weights of the parent: {len(parent)} tensors copied" in capsys.readouterr().out
+    run(one_report, replace(SPEC, inherit=save(parent), open_test=True))  # trained again, to be tested
+    assert capsys.readouterr().out == ""
 
 
 def test_a_child_tells_whether_it_took_anything() -> None:

@@ -29,11 +29,20 @@ const percent = (share) => (known(share) ? `${(100 * share).toFixed(share > 0 &&
 // A chance is never told as certain.
 const chance = (value) => (!known(value) ? "–" : value < 0.005 ? "<1 %" : value > 0.995 ? ">99 %" : percent(value));
 
+// A whole number beyond 1 is a count.
+function exact(value) {
+  return known(value) && Math.abs(value) > 1 && Number.isSafeInteger(value) ? String(value) : number(value);
+}
+
+// With both ends where a bound of the metric cut one side.
 function interval(value) {
   if (!value) return "–";
-  return known(value.low) && known(value.high)
-    ? `${number(value.mean)} ± ${number((value.high - value.low) / 2)}`
-    : number(value.mean);
+  const { mean, low, high } = value;
+  if (!known(low) || !known(high)) return number(mean);
+  const half = (high - low) / 2;
+  if (half === 0) return exact(mean) === number(mean) ? `${number(mean)} ± ${number(half)}` : exact(mean);
+  const equal = Math.abs(high + low - 2 * mean) <= Math.max(2e-6 * half, 1e-9 * Math.abs(mean));
+  return equal ? `${number(mean)} ± ${number(half)}` : `${number(mean)} [${number(low)}, ${number(high)}]`;
 }
 
 function pValue(row) {

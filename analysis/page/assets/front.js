@@ -108,7 +108,7 @@ function freshMark(f, point, a, b) {
 
 function drawFrontTable(host, front) {
   const metrics = front.objectives.map((one) => one.metric);
-  const shown = (one) => (known(one.low) && known(one.high) ? interval(one) : number(one.mean));
+  const shown = (one) => (known(one.low) && known(one.high) ? interval(one) : exact(one.mean));
   const rows = front.points
     .slice(0, 12)
     .map((one) => [

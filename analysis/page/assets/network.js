@@ -45,7 +45,8 @@ function drawNetwork(host) {
     const button = h("button", { class: "plain", id: "fit", "data-focus": "fit", on: { click: turn } }, "whole");
     shown.append(frame, h("div", { class: "tools" }, button));
     const [first, outer] = [frame.querySelector("rect[rx='5']"), frame].map((one) => one?.getBoundingClientRect());
-    if (first) frame.scrollLeft += first.left + first.width / 2 - outer.left - outer.width / 2; // to the input
+    const hidden = first && first.left + first.width > outer.left + outer.width;
+    if (hidden) frame.scrollLeft += first.left + first.width / 2 - outer.left - outer.width / 2; // to the input
   } else shown.append(h("p", { class: "quiet", id: "network-note" }, found.note));
   words.append(...changesOf(found.trial), h("p", { class: "quiet small" }, "As a file: ", h("code", {}, found.command)));
   return true;

@@ -45,7 +45,7 @@ function trialText(trial) {
   if (known(trials().value[place])) lines.push(`search ${metric} ${number(trials().value[place])}`);
   if (row && row.fresh) lines.push(`fresh ${metric} ${interval(row.fresh)}`);
   for (const [name, values] of Object.entries(trials().others))
-    if (known(values[place])) lines.push(`${name} ${row?.others[name] ? interval(row.others[name]) : number(values[place])}`);
+    if (known(values[place])) lines.push(`${name} ${row?.others[name] ? interval(row.others[name]) : exact(values[place])}`);
   if (trials().network) lines.push(trials().network[place]);
   return lines.join("\n");
 }

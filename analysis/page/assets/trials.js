@@ -9,7 +9,7 @@ function trialColumns() {
     ["trial", all.number, String],
     ["state", all.state, String],
     [metric, all.value, (value) => number(value)],
-    ...Object.entries(all.others).map(([name, values]) => [name, values, (value) => number(value)]),
+    ...Object.entries(all.others).map(([name, values]) => [name, values, exact]),
     [unit, all.steps, String],
     ["time", all.seconds, seconds],
     ...(all.network ? [["architecture", all.network, String]] : []),

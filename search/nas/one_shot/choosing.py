@@ -21,8 +21,9 @@ from .supernet import Sample, Supernet
 
 _TRIES = 50
 """Draws for each architecture that is wanted; most spaces have more architectures than that."""
-_MOST_PROBABLE = 20_000
-"""Configs gone through in their order; isomorphic ones, and those that cannot be built, are among them."""
+_MOST_PROBABLE = 2_000
+"""Architectures gone through in their order, also those that break constraints of the sweep: one takes 1 to 14 ms, more
+with more choices."""
 _IN_VAIN = 500
 """Architectures that turn out refused, or isomorphic to others, in each part of the choice: the likeliest, those of the
 best score, the random ones. To build one takes 2 ms (stages) to 0.3 s (cells of DARTS), with weights or without, and
@@ -65,14 +66,19 @@ class Choosing:
         self._seen: set[str] = set()  # keys of networks, which take longer to find
         self._left = _IN_VAIN
         self._gave_up = False
+        self._went_through = False
 
     def candidates(self) -> Iterator[Candidate]:
-        """The top ones, best first, then the random ones; no two are isomorphic."""
+        """The top ones, best first, then the random ones; no two are isomorphic.
+
+        No random one is isomorphic to what is trained anyway either, such as the default: it would check nothing.
+        """
         best = self._top(self._options["top"])
         yield from best
         refused = {config for config in self._configs if self._screen.refuses(config)}
         self._configs = refused | {one.config for one in best}  # what was only scored may be drawn again
-        self._seen = {self._screen.key(one.config) for one in best}
+        given = map(Config, self._options["given"])
+        self._seen = {self._screen.key(config) for config in (*given, *(one.config for one in best))}
         self._left = _IN_VAIN
         for config in itertools.islice(self._random(), self._options["samples"]):
             yield Candidate(config, "sample", self._score(config))
@@ -80,11 +86,15 @@ class Choosing:
     @property
     def ended(self) -> str:
         """That not all was looked at, in words; empty when it was."""
-        if not self._gave_up:
-            return ""
-        told = self._screen.told
-        why = f" ({told}): make the limits or the space wider" if told else ""
-        return f"looking for architectures ended after {_IN_VAIN} that were refused or isomorphic to others{why}"
+        said = []
+        if self._went_through:
+            said.append(f"of the {_MOST_PROBABLE} likeliest architectures too few meet the constraints")
+        if self._gave_up:
+            told = self._screen.told
+            why = f" ({told}): make the limits or the space wider" if told else ""
+            vain = f"looking for architectures ended after {_IN_VAIN} that were refused or isomorphic to others{why}"
+            said.append(vain)
+        return "; ".join(said)
 
     def _top(self, wanted: int) -> list[Candidate]:
         """What the supernet prefers; what scores best with its weights where it prefers nothing, or too few.
@@ -108,9 +118,12 @@ class Choosing:
 
     def _probable(self) -> Iterator[Candidate]:
         pairs = most_probable(self._supernet.probabilities(), self._supernet.several, self._searchable.config_of)
+        looked = 0
         for config, probability in self._while_it_pays(itertools.islice(pairs, _MOST_PROBABLE)):
+            looked += 1
             if self._is_new(config):
                 yield Candidate(config, "top", self._score(config), probability)
+        self._went_through = looked == _MOST_PROBABLE
 
     def _scored(self, source: Iterator[Config]) -> list[Candidate]:
         """The first of ``source``, the best first."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....spaces import TrainableError
-from ....spaces.errors import shown
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +42,7 @@ class Data:
         if isinstance(made, (tuple, list)) and len(made) == 2:
             made = {"train": made[0], "validation": made[1]}
         if not isinstance(made, Mapping) or not {"train", "validation"} <= made.keys():
-            raise TrainableError(f"data: {_FORM}, got {shown(made)}")
+            raise TrainableError(f"data: {_FORM}, got {_described(made)}")
         unknown = sorted(map(str, made.keys() - {"train", "validation", "loss", "score"}))
         if unknown:
             raise TrainableError(f"data: {_FORM}, got also {', '.join(unknown)}")
@@ -56,6 +55,23 @@ class Data:
         return cls(
             made["train"], made["validation"], made.get("loss") or default_loss, made.get("score") or default_score
         )
+
+
+def _described(made: Any) -> str:
+    """What it is, without the numbers that it holds."""
+    if made is None:
+        return "None"
+    kind = type(made).__name__
+    if isinstance(made, Mapping):
+        return f"{kind} with {', '.join(map(str, made)) or 'nothing'}"
+    if isinstance(made, (tuple, list)):
+        return f"{kind} of {len(made)}: {', '.join(_kind(one) for one in made[:4])}{', ...' * (len(made) > 4)}"
+    return _kind(made)
+
+
+def _kind(one: Any) -> str:
+    shape = getattr(one, "shape", None)
+    return type(one).__name__ if shape is None else f"{type(one).__name__} of shape {tuple(shape)}"
 
 
 class Batches:

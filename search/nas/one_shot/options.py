@@ -89,12 +89,15 @@ class OneShotOptions(SearcherOptions):
         """A searcher that proposes what the supernet found."""
         return OneShotSearch(space, seed, architectures)
 
-    def plan(self, limits: Iterable[Limit] = (), constraints: Iterable[str] = ()) -> dict[str, Any]:
+    def plan(
+        self, limits: Iterable[Limit] = (), constraints: Iterable[str] = (), given: Iterable[Config] = ()
+    ) -> dict[str, Any]:
         """What a worker has to know to train the supernet, and to choose among its architectures.
 
         Args:
             limits: those that are known before training count.
             constraints: expressions of nothing but parameters of the architecture.
+            given: architectures that are trained from scratch anyway, so that no random check need be one of them.
         """
-        given = {"limits": [asdict(limit) for limit in limits], "constraints": list(constraints)}
-        return self.model_dump(exclude={"type"}) | given
+        known = {"limits": [asdict(limit) for limit in limits], "constraints": list(constraints)}
+        return self.model_dump(exclude={"type"}) | known | {"given": [dict(one) for one in given]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from assay.analysis.contest import assumptions
 from assay.analysis.inference import TESTS, Replicates, choose_test
 from assay.analysis.inference.choice import unequal_variances
 
@@ -36,6 +37,16 @@ def test_unequal_noise() -> None:
     assert "may not be equally noisy" in reasons[0]
     assert unequal_variances(Replicates(scores))[1]
     assert choose_test(Replicates(scores, overlap=0.1))[0] == "nadeau_bengio"
+
+
+def test_a_config_that_never_varies_is_said_to_in_words() -> None:
+    noise = np.array([1.0, -1.0, 2.0, -2.0])
+    scores = np.array([noise, 0 * noise, -2 * noise])  # the second is the median of all
+    _, reasons = choose_test(Replicates(scores))
+    assert "may not be equally noisy (one does not vary" in " ".join(reasons)
+    assert " inf" not in " ".join(reasons)
+    told = [one.text for one in assumptions(Replicates(scores), "mcb") if one.name == "variances"]
+    assert told == ["largest over smallest variance of a finalist's own noise: without limit, as one of them has none"]
 
 
 def test_splits_of_one_data_set() -> None:

@@ -70,7 +70,7 @@ def test_boxes_keep_their_colours_without_the_style(searched: Recorder) -> None:
     assert found is not None
     boxes = [one for one in ElementTree.fromstring(found["svg"]).iter() if one.get("rx") == "5"]
     assert all(box.get("fill") == box.get("stroke") != None for box in boxes)  # noqa: E711 - of both
-    assert {"#0072b2", "#555555"} <= {box.get("fill") for box in boxes}  # convolutions, input and output
+    assert {"#1f83c9", "#6e7681"} <= {box.get("fill") for box in boxes}  # convolutions, input and output
 
 
 def test_the_best_of_the_search_before_there_is_a_winner(recorder: Callable[..., Recorder]) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 
 from assay.analysis import Results
 from assay.analysis.board import Interval, Leaderboard, Row
@@ -183,6 +184,21 @@ def test_lineage_of_the_best() -> None:
     assert [[*line.get_xdata()] for line in black] == [[4, 8], [0, 4]]  # type: ignore[misc]
     assert "ancestry of trial 2, the best" in told(ax)
     assert labels(ax) == ["trial 0", "trial 1", "trial 2"]
+
+
+def test_lineage_of_weights_that_were_inherited() -> None:
+    """2 began with the weights of 0, 3 with those of 2; a child goes on where its parent ended."""
+    made = Maker()
+    made.search([0.1, 0.2])
+    made.search([0.3])
+    made.search([0.3, 0.4, 0.5], parent=0)
+    made.search([0.6, 0.7], parent=2)
+    ax = made.results().plot.lineage()
+    black = [line for line in ax.get_lines() if line.get_color() == "#000000" and len(line.get_xdata()) == 2]  # type: ignore[arg-type]
+    assert [[*line.get_xdata()] for line in black] == [[5, 7], [2, 5], [0, 2]]  # type: ignore[misc]
+    assert [one.xyann + one.xy for one in ax.texts if isinstance(one, Annotation)] == [(2, 0, 2, 2), (5, 2, 5, 3)]
+    assert told(ax) == {"ancestry of trial 3, the best", "begins with the weights of its parent"}
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch, from the first ancestor on", "trial")
 
 
 def test_critical_difference_joins_what_is_close() -> None:

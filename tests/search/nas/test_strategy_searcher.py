@@ -71,6 +71,17 @@ def search(searcher: Searcher, trials: int, taken: set[Config] | None = None) ->
     return configs
 
 
+def test_a_policy_is_made_without_compiling_what_it_may_not_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tianshou")
+    from tianshou.policy import BasePolicy
+
+    def compiled(self: Any) -> None:
+        raise AssertionError("three seconds of Numba")
+
+    monkeypatch.setattr(BasePolicy, "_compile", compiled)
+    assert len(search(build(SMALL, "policy_rl", 1, samples_per_update=2), 4)) == 4
+
+
 # The same as NNI
 
 

@@ -1,6 +1,8 @@
 """A drawing shows every layer once, in boxes that do not overlap, with arrows from top to bottom."""
 
+import math
 import re
+from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import combinations
 from xml.etree import ElementTree
@@ -11,6 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from assay.spaces import Space
+from assay.spaces.architectures import architecture_of
+from assay.spaces.networks import drawing
 from assay.spaces.networks.drawing import draw_svg, network_svg
 from assay.spaces.networks.layout import layered
 from assay.spaces.networks.traced import GraphNode, NetworkGraph, trace
@@ -75,8 +80,128 @@ def test_nothing_runs_and_nothing_is_loaded() -> None:
 def test_blocks_have_a_frame_with_their_name() -> None:
     model, shape = staged_network("cnn", seed=3)
     svg = network_svg(model, shape, "net")
-    named = [text for text in drawn(svg)[1] if re.fullmatch(r"stages\.\d\.\d|stem|head", text)]
-    assert len(named) == svg.count('class="group"') > 0
+    named = [text for text in drawn(svg)[1] if re.fullmatch(r"stage\d\.op\d", text)]
+    assert len(named) == svg.count('class="group"') > 1
+    assert "stages.0.0" not in drawn(svg)[1]
+    own = drawn(network_svg(nn.Sequential(OrderedDict(stages=staged_blocks())), (8, 8, 8), "net"))[1]
+    assert {"stages.0", "stages.1"} <= set(own), "a network of one's own has the names that it gave"
+
+
+def staged_blocks() -> nn.Sequential:
+    """Two blocks of two convolutions."""
+    return nn.Sequential(*(nn.Sequential(*(nn.Conv2d(8, 8, 1) for _ in range(2))) for _ in range(2)))
+
+
+def test_each_layer_of_stages_has_the_name_of_the_parameter_that_chose_it() -> None:
+    stages = [{"ops": ["conv3x3"], "depth": 2, "width": 4}, {"ops": ["resblock3x3"], "depth": 1, "width": 8}]
+    architecture = architecture_of({"input": [1, 8, 8], "output": 2, "stages": stages})
+    config = Space(architecture.parameters()).default()
+    texts = drawn(network_svg(architecture.build(config), (1, 8, 8), "net"))[1]
+    named = {f"architecture.{text}" for text in texts if text.startswith("stage")}
+    assert named == {name for name in config if ".op" in name}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("family", ["cnn", "mlp", "sequence"])
+def test_no_arrow_crosses_the_name_of_a_block(family: str, seed: int) -> None:
+    model, shape = staged_network(family, seed)
+    root = ElementTree.fromstring(network_svg(model, shape, "net"))
+    names = [one for one in root.iter(f"{SVG}text") if "block" in (one.get("class") or "")]
+    assert names
+    arrows = [one.get("d") or "" for one in root.iter(f"{SVG}path") if one.get("class") == "edge"]
+    for one in names:
+        left, bottom = float(one.get("x", "nan")), float(one.get("y", "nan"))
+        right = left + 6 * len(one.text or "")
+        for arrow in arrows:
+            assert not any(left < x < right and bottom - 8 < y < bottom for x, y in points(arrow)), (one.text, arrow)
+
+
+def points(path: str) -> Iterator[tuple[float, float]]:
+    """Of a line of upright pieces and of curves."""
+    x = y = 0.0
+    for word, numbers in re.findall(r"([MVC])([-\d. ]+)", path):
+        given = [float(one) for one in numbers.split()]
+        end = (given[0], given[1]) if word == "M" else (x, given[0]) if word == "V" else (given[4], given[5])
+        for share in [place / 20 for place in range(21)] if word != "M" else [1.0]:
+            bent = share**2 * (3 - 2 * share) if word == "C" else share  # of x; its handles are upright
+            along = 1.5 * share * (1 - share) + share**3 if word == "C" else share
+            yield x + bent * (end[0] - x), y + along * (end[1] - y)
+        x, y = end
+
+
+def test_the_legend_fits_on_a_narrow_screen() -> None:
+    svg = network_svg(nn.Sequential(*EVERY_KIND), (8, 8), "net")
+    root = ElementTree.fromstring(svg)
+    marks = [one for one in root.iter(f"{SVG}rect") if one.get("rx") == "2"]
+    assert len(marks) >= 5
+    assert len({one.get("y") for one in marks}) == 2
+    texts = [one for one in root.iter(f"{SVG}text") if one.text in {*drawing._COLOURS} - {"input", "output"}]
+    assert max(float(one.get("x", "nan")) + 7 * len(one.text or "") for one in texts) < 420
+    assert float(root.get("width", "nan")) < 420
+    first = min(float(one.get("y", "nan")) for one in root.iter(f"{SVG}rect") if one.get("rx") == "5")
+    moved = re.search(r'<g transform="translate\([\d.]+ (\d+)\)">', svg)
+    assert moved is not None
+    assert float(moved[1]) + first > max(float(one.get("y", "nan")) for one in texts)
+
+
+class Sum(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + x.flip(1)
+
+
+class First(nn.Module):
+    """The first result of a layer that has several."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x)[0]
+
+
+EVERY_KIND = (
+    nn.Conv1d(8, 8, 1),
+    nn.Linear(8, 8),
+    nn.TransformerEncoderLayer(8, 2, 8, batch_first=True),
+    First(nn.GRU(8, 8, batch_first=True)),
+    Sum(),
+    nn.Linear(8, 4),
+    nn.AvgPool1d(1),
+    Sum(),
+)
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#0d1117", "#1b2025"])
+def test_kinds_are_told_apart_by_colour_on_light_and_dark_pages(page: str) -> None:
+    """As lines they are seen (contrast, WCAG 2 section 1.4.11, with some give for the light ones), and differ."""
+    shown = ("convolution", "linear", "attention", "recurrent", "pooling", "merge", "activation", "other")
+    colours = {kind: drawing._COLOURS[kind] for kind in shown}
+    for first, second in combinations(shown, 2):
+        apart = math.dist(lab(colours[first]), lab(colours[second]))
+        assert apart > 20, (first, second, apart)
+    for kind, colour in colours.items():
+        dark, light = sorted((lab(colour)[0], lab(page)[0]))
+        assert light - dark > 27, kind
+
+
+def lab(colour: str) -> tuple[float, float, float]:
+    """CIE 1976 L*a*b* of an sRGB colour, white D65."""
+    rgb = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    r, g, b = ((one / 12.92) if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in rgb)
+    x = (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505
+    y = 0.2126 * r + 0.7152 * g + 0.0722 * b
+    z = (0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089
+    f, h, k = (one ** (1 / 3) if one > 0.008856 else 7.787 * one + 16 / 116 for one in (x, y, z))
+    return 116 * h - 16, 500 * (f - h), 200 * (h - k)
+
+
+def test_what_is_not_used_is_not_drawn_but_named() -> None:
+    model = nn.ModuleDict({"used": nn.Linear(4, 2), "never": nn.Linear(4, 3)})
+    model.forward = lambda x: (model["never"](x), model["used"](x))[1]  # type: ignore[method-assign, assignment]
+    _, texts, tooltips = drawn(network_svg(model, (4,), "net"))
+    assert texts[1:3] == ["10 parameters, 1 step", "not used to predict: 15 parameters in never"]
+    assert "never" not in tooltips
 
 
 def test_an_identity_is_an_arrow() -> None:

@@ -51,3 +51,14 @@ def test_other_threads_draw_as_before() -> None:
         thread.start()
         thread.join()
     assert torch.equal(found[0], expected)
+
+
+def test_a_draw_keeps_the_generator_that_it_names() -> None:
+    with own_draws(3):
+        expected = draw()
+    with own_draws(4):
+        torch.rand(5)
+        with own_draws(3):
+            assert torch.equal(draw(), expected)
+        named = torch.rand(4, generator=torch.Generator().manual_seed(9))
+    assert torch.equal(named, torch.rand(4, generator=torch.Generator().manual_seed(9)))

@@ -208,3 +208,23 @@ def test_what_cannot_be_constructed_is_named() -> None:
         constructor(nn.utils.parametrizations.weight_norm(nn.Linear(2, 2)))
     with pytest.raises(NoConstructorError, match="activation of its own"):
         constructor(nn.TransformerEncoderLayer(8, 2, activation=torch.tanh))
+
+
+def test_nothing_is_drawn_from_the_generator_of_a_training_in_another_thread() -> None:
+    """Which would go on from elsewhere, were the state only put back at the end."""
+    states: list[torch.Tensor] = []
+
+    class Dropping(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.dropout = nn.Linear(4, 4), nn.Dropout(0.5)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            states.append(torch.get_rng_state())
+            return self.dropout(self.layer(x))  # type: ignore[no-any-return]
+
+    model, before = Dropping(), torch.get_rng_state()
+    made = standalone(model, (4,), name="net", config={})
+    assert "dropout" in made.source.lower()
+    assert len(states) > 4
+    assert all(torch.equal(before, one) for one in [*states, torch.get_rng_state()])

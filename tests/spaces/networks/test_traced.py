@@ -182,3 +182,31 @@ def test_a_tensor_that_is_not_registered_is_named() -> None:
 )
 def test_labels(layer: nn.Module, shape: tuple[int, ...], label: str) -> None:
     assert trace(nn.Sequential(layer), shape).nodes[1].label == label
+
+
+class Wasteful(nn.Module):
+    """Parts that are never called, or whose results nobody takes; and a change of a part of a tensor that is used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.head = nn.Linear(4, 4), nn.Linear(4, 2)
+        self.never = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+        self.parts = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4, bias=False)])
+        self.gain = nn.Parameter(torch.ones(3))
+        self.tied = nn.Linear(4, 4, bias=False)
+        self.tied.weight = self.first.weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.parts[1](self.first(x))
+        torch.relu(self.parts[0](x)) + 1
+        x[:, :2].mul_(2)
+        return self.head(x)
+
+
+def test_only_what_reaches_the_output_is_there_and_the_rest_is_named() -> None:
+    graph = trace(Wasteful(), (4,))
+    assert [node.name for node in graph.nodes] == ["input", "first", "parts.1", "getitem:1", "mul:1", "head", "output"]
+    assert graph.unused == ("gain", "never", "parts.0")
+    assert graph.unused_parameters == 3 + 20 + 20
+    assert sum(node.parameters for node in graph.nodes) == 20 + 16 + 10
+    assert trace(ByValue(), (4,)).unused == ()

@@ -230,3 +230,41 @@ def test_where_the_likeliest_are_refused_others_are_found(monkeypatch: pytest.Mo
     assert len(others) > 3
     assert "ended after 40" in made.ended
     assert len(built) == len(set(built)) < 40 * 3 + COUNT + 2
+
+
+def test_what_is_trained_anyway_is_no_random_check() -> None:
+    """All but two of the networks of a small space, one of them written in another way."""
+    few = architecture_of(
+        {
+            "input": [1, 8, 8],
+            "output": 10,
+            "stages": [{"ops": ["conv3x3", "conv1x1", "identity"], "depth": 2, "width": 4}],
+        }
+    )
+    configs = list(Space(few.parameters()).configs())
+    texts = {few.canonical(one): one for one in configs}  # each of the last that is written so
+    top = {few.canonical(one.config) for one in choosing(1, networks=few, samples=0)[0].candidates()}
+    left = [one for text, one in texts.items() if text not in top][:2]
+    wanted = {few.canonical(one) for one in left}
+    given = [next(one for one in configs if few.canonical(one) == text) for text in texts if text not in wanted]
+    for known, expected in (((), len(texts) - 3), (given, 2)):
+        made, _ = choosing(1, networks=few, samples=40, given=known)
+        drawn = [few.canonical(one.config) for one in made.candidates() if one.origin == "sample"]
+        assert len(drawn) == len(set(drawn)) == expected
+    assert set(drawn) == wanted
+
+
+def test_the_likeliest_that_break_constraints_are_not_gone_through_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choosing_module, "_MOST_PROBABLE", 40)
+    looked: list[Config] = []
+    feasible = Space.feasible
+    monkeypatch.setattr(Space, "feasible", lambda self, one: looked.append(one) or feasible(self, one))  # type: ignore[func-returns-value]
+    rule = "architecture.stage1.depth == 4 and architecture.stage2.depth == 4"  # the likeliest have 2
+    made, _ = choosing(1, Prefers(), constraints=[rule])
+    probable = list(made._probable())
+    assert len(looked) == 40
+    assert probable == []
+    assert made.ended == "of the 40 likeliest architectures too few meet the constraints"
+    found = list(choosing(1, Prefers(), constraints=[rule])[0].candidates())
+    assert len(found) == 5
+    assert {one.probability for one in found} == {None}

@@ -25,6 +25,10 @@ def test_a_pair_of_loaders_or_a_mapping_with_loss_and_score() -> None:
     ("made", "said"),
     [
         (None, "got None"),
+        (torch.zeros(2, 3), r"got Tensor of shape \(2, 3\)$"),
+        ((torch.zeros(2, 3), [1], "x"), r"got tuple of 3: Tensor of shape \(2, 3\), list, str$"),
+        ({"train": torch.zeros(2, 3), "test": [BATCH]}, "got dict with train, test$"),
+        (object, "got type$"),
         ({"train": [BATCH]}, "expected .training loader, validation loader."),
         ({"train": [BATCH], "validation": [BATCH], "test": [BATCH]}, "got also test"),
         (([BATCH], (one for one in [BATCH])), "validation has to be a loader with a length, .*got generator"),
