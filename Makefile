@@ -72,8 +72,9 @@ lint: $(READY)  ## ruff: rules and format
 types: $(READY)  ## mypy, strict
 	$(BIN)/mypy
 
-unit: $(READY) postgres editor browser  ## all tests, two files at a time
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# One file more at a time than cores: tests of clusters wait a good part of their time.
+unit: $(READY) postgres editor browser  ## all tests, three files at a time
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 format: $(READY)  ## write the format that lint wants
 	$(BIN)/ruff check --fix .
