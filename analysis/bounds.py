@@ -33,9 +33,14 @@ class Bounds:
     def of(cls, objective: Objective | None, values: Iterable[float]) -> Bounds:
         """From the objective's scorer, given or known by the metric's name; unknown where observed values contradict.
 
-        So an accuracy in percent has no bounds.
+        So an accuracy in percent has no bounds. A metric that is only called ``error`` need not be a share.
+
+        Args:
+            values: all that were observed of the metric, so that it has the same bounds everywhere.
         """
         scorer = objective.known_scorer if objective is not None else None
+        if objective is not None and objective.scorer is None and scorer == "error":
+            return cls()
         low, high = _KNOWN.get(scorer or "", (-math.inf, math.inf))
         return cls(low, high) if all(low <= value <= high for value in values) else cls()
 

@@ -101,10 +101,14 @@ def build_front(
     volumes = np.array([hypervolume(one, corner) for one in drawn])
     fronts = on_front(drawn)
     front = _measured(name, objective, configs, means, corner, default, alpha)
+    bounds = [
+        Bounds.of(one, [row[place] for own in values.values() for row in own])
+        for place, one in enumerate(objective.each)
+    ]
     intervals = {
         number: {
-            one.metric: Bounds.of(one, column).cut(Interval(mean(column), *t_interval(column, 1 - alpha), len(column)))
-            for one, column in zip(objective.each, values[number].T, strict=True)
+            one.metric: limits.cut(Interval(mean(column), *t_interval(column, 1 - alpha), len(column)))
+            for one, limits, column in zip(objective.each, bounds, values[number].T, strict=True)
         }
         for number in numbers
     }

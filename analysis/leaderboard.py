@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
@@ -83,7 +84,7 @@ def build_leaderboard(
         test_words=WORDS.get(contest.test, ""),
         statement=contest.best_set.statement if contest.best_set else "",
         assumptions=contest.assumptions,
-        tie_break=_TIE_BREAKS.get(str(options.tie_break), f"by {' and '.join(options.tie_break)}"),
+        tie_break=_decided_by(rows, sweep),
         stopped=replication.stopped,
     )
     return with_verdicts(board, sweep, trials, contest, scores, test_scores, full_runs)
@@ -120,10 +121,15 @@ def _ranked(
     """Rows of the finalists that were compared, best first; those that a race dropped come last."""
     sign, level = sweep.objective.sign, 1 - sweep.leaderboard.alpha
     bounds = Bounds.of(sweep.objective, (sign * score for own in scores.values() for score in own.values()))
+    bounds_of_tests = Bounds.of(sweep.objective, test_scores.values())
     finalists = {finalist.number: finalist for finalist in replication.finalists}
+    runs_of = {
+        number: [run for run in replication.runs[number] if run.split in scores[number]] for number in contest.numbers
+    }
+    others = _others(sweep, runs_of, level)
     rows = []
     for index, number in enumerate(contest.numbers):
-        runs = [run for run in replication.runs[number] if run.split in scores[number]]
+        runs = runs_of[number]
         values = {run.split: sign * scores[number][run.split] for run in runs}
         tested = np.array([test_scores[run.number] for run in runs if run.number in test_scores], dtype=float)
         interval = bounds.cut(_interval(np.array(list(values.values())), level))
@@ -138,10 +144,10 @@ def _ranked(
                 if finalists[number].state is State.COMPLETE and sweep.leaderboard.data == "validation"
                 else None,
                 cost=float(np.mean([run.seconds for run in runs])),
-                test=Bounds.of(sweep.objective, tested).cut(_interval(tested, level)) if len(tested) else None,
+                test=bounds_of_tests.cut(_interval(tested, level)) if len(tested) else None,
                 values=values,
                 left_after=contest.left.get(number),
-                others=_others(sweep, runs, level),
+                others=others[number],
                 **pair_numbers(contest, index, sweep.leaderboard.rope, bounds),
             )
         )
@@ -163,7 +169,7 @@ def _mean(row: Row) -> float:
 def _winner(rows: Sequence[Row], sweep: Sweep) -> Row:
     """Of those that are as good as the best, the one that ``tie_break`` prefers."""
     choice = sweep.leaderboard.tie_break
-    candidates = [row for row in rows if row.tied or row.in_rope]
+    candidates = _candidates(rows)
     if choice == "cost":
         return min(candidates, key=lambda row: row.cost)
     if choice == "mean":
@@ -181,18 +187,34 @@ def _winner(rows: Sequence[Row], sweep: Sweep) -> Row:
     return min(candidates, key=lambda row: [*key(row), row.rank or math.inf])
 
 
-def _others(sweep: Sweep, runs: Sequence[Trial], level: float) -> dict[str, Interval]:
-    """Means of the metrics that break ties, and of the other objectives."""
+def _candidates(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row.tied or row.in_rope]
+
+
+def _decided_by(rows: Sequence[Row], sweep: Sweep) -> str:
+    """By what the winner was chosen, in words; metrics that no candidate reported decide nothing."""
     choice = sweep.leaderboard.tie_break
-    names = [objective.metric for objective in sweep.objectives[1:]]
-    names += [name for name in choice if name not in names] if isinstance(choice, list) else []
-    values = {name: [run.metrics[name] for run in runs if _is_number(run.metrics.get(name))] for name in names}
-    known = {one.metric: one for one in sweep.objective.others}
-    return {
-        name: Bounds.of(known.get(name), own).cut(_interval(np.array(own, dtype=float), level))
-        for name, own in values.items()
-        if own
-    }
+    if isinstance(choice, str):
+        return _TIE_BREAKS[choice]
+    known = [metric for metric in choice if any(metric in row.others for row in _candidates(rows))]
+    return f"by {' and '.join(known)}" if known else _TIE_BREAKS["mean"]
+
+
+def _others(sweep: Sweep, runs: Mapping[int, Sequence[Trial]], level: float) -> dict[int, dict[str, Interval]]:
+    """Of each finalist the means of the metrics that break ties, and of the other objectives."""
+    choice = sweep.leaderboard.tie_break
+    known = {objective.metric: objective for objective in sweep.objective.others}
+    found: dict[int, dict[str, Interval]] = {number: {} for number in runs}
+    for name in dict.fromkeys([*known, *(choice if isinstance(choice, list) else [])]):
+        values = {
+            number: [run.metrics[name] for run in own if _is_number(run.metrics.get(name))]
+            for number, own in runs.items()
+        }
+        bounds = Bounds.of(known.get(name), chain.from_iterable(values.values()))
+        for number, own in values.items():
+            if own:
+                found[number][name] = bounds.cut(_interval(np.array(own, dtype=float), level))
+    return found
 
 
 def _is_number(value: object) -> bool:

@@ -163,9 +163,8 @@ def _confirmed(
     values = np.array(found, dtype=float)
     if len(values) < 2:
         return None
-    return Bounds.of(sweep.objective, values).cut(
-        Interval(mean(values), *t_interval(values, 1 - board.alpha), len(values))
-    )
+    bounds = Bounds.of(sweep.objective, [*values, *(value for row in board.rows for value in row.values.values())])
+    return bounds.cut(Interval(mean(values), *t_interval(values, 1 - board.alpha), len(values)))
 
 
 def _reported(sweep: Sweep, contest: Contest, scores: Mapping[int, Mapping[int, float]], winner: int) -> Interval:

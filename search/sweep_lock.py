@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import filelock
@@ -111,12 +111,11 @@ class ServerLock(Lock):
 
     def release(self) -> None:
         """Give the lock back."""
-        if self._connection is not None:
-            # A closed connection frees it too, but only when the server notices; one that is lost has done so.
-            with suppress(ClusterError):
-                self._connection.execute(_GIVE, self._name)
-            self._connection.close()
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            # The end of the connection frees it too, whatever becomes of this, but only when the server notices.
+            with closing(connection), suppress(ClusterError, sa.exc.SQLAlchemyError):
+                connection.execute(_GIVE, self._name)
 
     @property
     def held(self) -> bool:

@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from .postgres import postgres as postgres
 
-# Before anything reads it, and for the processes that tests start. Files run two at a time, beside Ray's workers: where
+# Before anything reads it, and for the processes that tests start. Files run three at a time, beside Ray's workers: if
 # each of them used every core for its small tensors, they would spend more time on waiting for each other than on work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# An example of a property may take as long as the busy machine lets it; each test has its time limit.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 class _Borrowed:
@@ -32,9 +37,12 @@ class _Borrowed:
         pass
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_executors() -> Iterator[Callable[..., Any]]:
-    """Makes executors on one private Ray cluster of 4 CPUs, which takes seconds to start and outlives them."""
+    """Makes executors on one private Ray cluster of 4 CPUs, which outlives them.
+
+    It takes 5 s of a processor to start, as much as to idle for two minutes; so each file has its own.
+    """
     from assay.cluster import RayExecutor
     from assay.cluster.ray_connection import RayConnection
 

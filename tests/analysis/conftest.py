@@ -76,6 +76,10 @@ class Recorder:
         self.ledger.set_state(self.record, state)
         return Results(self.ledger, self.ledger.sweep(self.record.name))
 
+    def again(self, parent: Trial, phase: Phase, split: int, value: float) -> Trial:
+        """A run of ``parent`` on other data, of the phase of replicates or confirmations."""
+        return self._replicate(parent, split, [value], {"phase": phase})
+
     def _replicate(self, parent: Trial, split: int, values: Sequence[float], fields: dict[str, Any]) -> Trial:
         number = next(self._numbers)
         config = parent.config

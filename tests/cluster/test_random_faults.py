@@ -29,7 +29,7 @@ from assay.trainables import Cause, Reported, TrialSpec
 from .sparing import SparingExecutor
 from .worlds import Crash, FragileLedger, Historian, Notes, Witness, make_sweep
 
-_STORMS = int(os.environ.get("ASSAY_STORMS", "600"))
+_STORMS = int(os.environ.get("ASSAY_STORMS", "300"))
 _BATCH = 25
 _TRIALS, _LENGTH = 10, 9
 _INTERRUPTIONS = 3
