@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -18,6 +19,9 @@ from .postgres import postgres as postgres
 # Before anything reads it, and for the processes that tests start. Files run three at a time, beside Ray's workers: if
 # each of them used every core for its small tensors, they would spend more time on waiting for each other than on work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A full collection looks at a million objects of the libraries and of pytest; each run of a controller would bring one.
+gc.set_threshold(700, 10, 100)
 
 # An example of a property may take as long as the busy machine lets it; each test has its time limit.
 settings.register_profile("unhurried", deadline=None)
