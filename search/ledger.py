@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet, finalize
@@ -238,17 +239,14 @@ class Ledger:
 
     def trials(self, record: SweepRecord, phase: Phase | None = None) -> list[Trial]:
         """All trials with their reports, by number."""
-        return self._trials(record, None if phase is None else tables.trials.c.phase == phase)
+        return self._trials(record) if phase is None else self._trials(record, phase=phase)
 
-    def _trials(self, record: SweepRecord, which: sa.ColumnElement[bool] | None) -> list[Trial]:
-        trials = tables.trials
-        wanted = trials.select().where(trials.c.sweep_id == record.id)
-        wanted = wanted if which is None else wanted.where(which)
-        parts = {table: _parts(table, record, which) for table in (tables.segments, tables.reports)}
+    def _trials(self, record: SweepRecord, **wanted: Any) -> list[Trial]:
+        """All trials, or those of a ``phase``, a ``number``, or ``numbers``."""
         with self._reads.connect() as connection:  # one transaction: everything of the same instant
-            rows = connection.execute(wanted.order_by(trials.c.number)).all()
-            segments = connection.execute(parts[tables.segments].order_by(tables.segments.c.index)).all()
-            reports = connection.execute(parts[tables.reports].order_by(tables.reports.c.order)).all()
+            rows, segments, reports = (
+                connection.execute(query, {"sweep": record.id} | wanted).all() for query in _of_trials(*wanted)
+            )
         segments_of: dict[int, list[Segment]] = defaultdict(list)
         for row in segments:
             segments_of[row.number].append(read_segment(row))
@@ -259,7 +257,7 @@ class Ledger:
 
     def trials_numbered(self, record: SweepRecord, numbers: Iterable[int]) -> list[Trial]:
         """Some trials with their reports, by number; those that there are not are left out."""
-        return self._trials(record, tables.trials.c.number.in_(sorted(numbers)))
+        return self._trials(record, numbers=sorted(numbers))
 
     def numbers_of(self, record: SweepRecord, config_ids: Iterable[str]) -> list[int]:
         """Trials of all phases that have, or had last, one of these configs."""
@@ -304,7 +302,7 @@ class Ledger:
         Raises:
             NotFoundError: when there is none of this number.
         """
-        found = self._trials(record, tables.trials.c.number == number)
+        found = self._trials(record, number=number)
         if found:
             return found[0]
         numbers = [trial.number for trial in self.trials(record)]
@@ -338,10 +336,21 @@ def _release(engine: sa.Engine, journals: WeakSet[Journal]) -> None:
     engine.dispose()
 
 
-def _parts(table: sa.Table, record: SweepRecord, which: sa.ColumnElement[bool] | None) -> sa.Select[Any]:
-    """Rows of ``table`` that belong to some trials of a sweep, or to all."""
-    rows = sa.select(table).where(table.c.sweep_id == record.id)
-    if which is None:
-        return rows
-    trials = tables.trials  # in a subquery: of a join SQLite would read all reports of the sweep
-    return rows.where(table.c.number.in_(sa.select(trials.c.number).where(trials.c.sweep_id == record.id, which)))
+@cache
+def _of_trials(by: str = "") -> tuple[sa.Select[Any], ...]:
+    """Rows of trials, segments and reports, of all trials of a sweep or of some: made once, as that takes a while."""
+    trials = tables.trials
+    which = {
+        "": sa.true(),
+        "phase": trials.c.phase == sa.bindparam("phase"),
+        "number": trials.c.number == sa.bindparam("number"),
+        "numbers": trials.c.number.in_(sa.bindparam("numbers", expanding=True)),
+    }[by]
+    made = [trials.select().where(trials.c.sweep_id == sa.bindparam("sweep"), which).order_by(trials.c.number)]
+    for table, place in ((tables.segments, tables.segments.c.index), (tables.reports, tables.reports.c.order)):
+        rows = table.select().where(table.c.sweep_id == sa.bindparam("sweep")).order_by(place)
+        if by:  # in a subquery: of a join SQLite would read all reports of the sweep
+            found = sa.select(trials.c.number).where(trials.c.sweep_id == sa.bindparam("sweep"), which)
+            rows = rows.where(table.c.number.in_(found))
+        made.append(rows)
+    return tuple(made)
