@@ -124,7 +124,8 @@ class Leaderboard:
         reported: the winner's score without the flattery of having been chosen, and its interval: for new seeds and
             splits of the data that were given, not for other data.
         full_runs: configs that the search trained in full.
-        p_best_among_finalists: chance that the best of these is a finalist; a model's opinion. None when all are.
+        p_best_among_finalists: chance that the best of these is a finalist; a model's opinion. None when all are,
+            and where trials started from the weights of others.
         expected_regret: by how much the best of these is expected to be better than the winner; likewise.
         confirmed: it comes from replicates that had no say in choosing the winner.
         unranked: why nobody is ranked although the replicates are over; empty otherwise.

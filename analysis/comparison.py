@@ -29,6 +29,7 @@ from .inference.pairs import (
 )
 from .inference.power import seeds_needed
 from .inference.superiority import Chance, p_superior, p_superior_unpaired
+from .network_files import refuse_supernet
 from .plain import finite_or_none
 from .replication import overlap_of, replicate_scores
 
@@ -157,7 +158,7 @@ def compare(
         rope: region of practical equivalence; that of the first sweep when None.
 
     Raises:
-        UsageError: when the metrics differ, or the test cannot decide on these runs.
+        UsageError: when the metrics differ, a trial is a supernet, or the test cannot decide on these runs.
         NotFoundError: for a trial that has no replicates.
     """
     if test not in PAIR_TESTS:
@@ -339,6 +340,7 @@ def _runs(results: Results, number: int | None) -> list[Trial]:
 
     Raises:
         NotFoundError: when there are none, or fewer than two.
+        UsageError: for a supernet.
     """
     wanted = results.leaderboard().winner if number is None else number
     if wanted is None:
@@ -352,7 +354,7 @@ def _runs(results: Results, number: int | None) -> list[Trial]:
         and trial.reports
     ]
     if len(runs) < 2:
-        results.ledger.trial(results.record, wanted)
+        refuse_supernet(results, results.ledger.trial(results.record, wanted))
         known = sorted({run.parent for run in results.replicates if run.parent is not None})
         have = f"trials {', '.join(map(str, known))} do" if known else "no trial has any yet"
         raise NotFoundError(

@@ -33,10 +33,10 @@ def find_contenders(ledger: Ledger, record: SweepRecord) -> Contenders | None:
     """The contenders of a sweep; None where all trials have to be looked at.
 
     That is the case with several objectives, whose fronts compare all with all; with limits, where it is told how many
-    trials break them; and where fewer than some thousands trained in full.
+    trials break them; with inherited weights, likewise; and where fewer than some thousands trained in full.
     """
     objective = record.sweep.objective
-    if objective.others or objective.limits:
+    if objective.others or objective.limits or record.sweep.searcher.inherits:
         return None
     if ledger.counts(record).get((Phase.SEARCH, State.COMPLETE), 0) <= MOST_CONFIGS:
         return None

@@ -213,7 +213,8 @@ def _chosen(results: Results) -> tuple[Trial, str]:
     front = results.front()
     metrics = " and ".join(front.goals)
     if results.sweep.export.select != "knee":
-        return best, f"{_by_first(best, objective)}; the front of {metrics} has {_listed(front)}"
+        alone = front.trials == [best.number]  # then it is best in everything, and nothing was left behind
+        return best, "" if alone else f"{_by_first(best, objective)}; the front of {metrics} has {_listed(front)}"
     if front.knee is None:
         return best, f"the front of {metrics} has no knee; {_by_first(best, objective)}"
     chosen = next(one for one in results.trials if one.number == front.knee.trial)

@@ -16,7 +16,7 @@ from .build_front import mark_front
 from .contest import WORDS, Contest, Examples, compare_finalists
 from .finalists import broken_limits, rank_search
 from .inference.paired_t import Floats, mean, t_interval
-from .notes import claim_notes, failure_notes, limit_notes, progress_notes
+from .notes import claim_notes, failure_notes, inheritance_notes, limit_notes, progress_notes
 from .replication import Replication, plan_replication, replicate_scores
 from .verdicts import pair_numbers, with_verdicts
 
@@ -54,7 +54,7 @@ def build_leaderboard(
     board = Leaderboard(sweep.name, sweep.objective.metric, sweep.objective.goal, options.alpha, [], rope=options.rope)
     replication = replication or plan_replication(sweep, trials)
     scores, broken = _scores(sweep, replication, test_scores)
-    notes = failure_notes(replication) + limit_notes(trials, sweep.objective, broken)
+    notes = failure_notes(replication) + limit_notes(trials, sweep.objective, broken) + inheritance_notes(trials)
     under_way = progress_notes(sweep, replication, scores, broken)
     if under_way or not scores:  # to rank those that are done would call a winner without its rivals
         shown = rank_search(trials, sweep.objective)[: max(_FEWEST_SHOWN, options.top)]

@@ -50,11 +50,10 @@ class NetworkWords:
             for name, value in choices.items()
             if name not in self._default and value != self._usual.get(name, _LEFT_OUT)
         }
-        if not changed and not came:
+        if not changed:  # what lets a choice come is a choice itself
             return "default"
-        first = changed or came  # where what let them come is no part of the network
-        beside = f", with {_joined(came)}" if changed and came else ""
-        return f"{len(first)} changed: {_joined(first)}{beside}"
+        beside = f", with {_joined(came)}" if came else ""
+        return f"{len(changed)} changed: {_joined(changed)}{beside}"
 
     def short(self, configs: Iterable[Mapping[str, Any]]) -> list[str]:
         """The same for the rows of one table: no longer than a cell, and different where the networks are."""

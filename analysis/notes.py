@@ -79,6 +79,18 @@ def limit_notes(trials: Sequence[Trial], objective: Objective, broken: Mapping[i
     return notes + [f"trial {number} is not ranked: its replicates break {why}" for number, why in broken.items()]
 
 
+def inheritance_notes(trials: Sequence[Trial]) -> list[str]:
+    """Why scores of a search in which networks started from the weights of others do not compare."""
+    scored = scored_search(trials)
+    children = sum(trial.parent is not None for trial in scored)
+    if not children:
+        return []
+    return [
+        f"search scores of {children} of {len(scored)} trials include the training of their parents, from whose "
+        "weights they started: they do not compare with those of trials from scratch; replicates all start from scratch"
+    ]
+
+
 def progress_notes(
     sweep: Sweep, replication: Replication, scores: Mapping[int, Mapping[int, float]], broken: Mapping[int, str]
 ) -> list[str]:

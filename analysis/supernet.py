@@ -71,7 +71,9 @@ class Agreement:
     def __str__(self) -> str:
         """``Kendall's tau 0.40 [0.10, 0.70] over 12 random architectures (p = 0.01)``, or why there is none."""
         if self.count < _FEWEST:
-            return f"too few networks to rank ({self.count}): give samples 10 or more"
+            counted = "random check was" if self.count == 1 else "random checks were"
+            trained = f"only {self.count} {counted} trained" if self.count else "no random check was trained"
+            return f"{trained}: too few to rank, a new sweep with more samples would tell"
         if self.tau is None or self.p_value is None:
             return f"no ranking: one of the two is the same for all {self.count} random architectures"
         known = f" [{self.low:.2f}, {self.high:.2f}]" if self.low is not None and self.high is not None else ""
@@ -179,6 +181,15 @@ def supernet_lines(results: Results) -> list[str]:
         return []
     words, supernet = as_words(results.record.name, results.ledger.place), results.phase(Phase.SUPERNET)[-1]
     return [*report.lines(), f"its architectures: assay show {words} {supernet.number}"]
+
+
+def supernet_facts(results: Results) -> dict[str, Any]:
+    """The same as plain data: ``supernet``, None without one, and ``supernet_note``, why it cannot be told."""
+    try:
+        report = supernet_report(results)
+    except DamagedFileError as error:
+        return {"supernet": None, "supernet_note": str(error)}
+    return {"supernet": report.to_dict() if report is not None else None, "supernet_note": ""}
 
 
 def origins_of(results: Results) -> dict[int, Origin]:

@@ -74,7 +74,10 @@ def with_verdicts(
     full = trained_in_full(sweep, trials)
     full_runs = len(full) if full_runs is None else full_runs
     confirmed = _confirmed(sweep, trials, board, test_scores)
-    whole = _of_search(sweep, full, contest, scores, board.winner) if full_runs <= MOST_CONFIGS else None
+    # A child's search score is of more training than its replicates have: it says little of them.
+    comparable = all(trial.parent is None for trial in trials if trial.number in full)
+    believable = comparable and full_runs <= MOST_CONFIGS
+    whole = _of_search(sweep, full, contest, scores, board.winner) if believable else None
     return replace(
         board,
         rows=[judged(row) for row in board.rows],

@@ -27,6 +27,7 @@ def print_preview(sweep: Sweep, preview: Preview) -> None:
 def _lines(sweep: Sweep, preview: Preview) -> Iterator[tuple[str, str]]:
     from ..analysis import text
     from ..analysis.network_text import NetworkWords, elided, readable
+    from ..search.architecture_parameters import unmeasurable
     from ..spaces.architectures import PREFIX
 
     for constraint in sweep.parameters.constraints:
@@ -65,6 +66,8 @@ def _lines(sweep: Sweep, preview: Preview) -> Iterator[tuple[str, str]]:
         yield "note", shortfall
     if _cut_short(sweep, preview):
         yield "note", _cut_short(sweep, preview)
+    for unmeasured in unmeasurable(sweep):
+        yield "note", unmeasured
     if preview.rungs and preview.rungs[-1].trials == 0:
         full = f"in full, {preview.rungs[-1].step} {preview.unit}s"
         yield "note", f"no trial of the search is expected to train {full}: add trials, or use another scheduler"

@@ -64,9 +64,11 @@ def leaderboard(
     if not board.rows:
         results.require_a_score()
     if as_json:
+        from ..analysis.supernet import supernet_facts
+
         ensemble = results.ensemble()
         members = {"ensemble": ensemble.to_dict() if ensemble else None, "ensemble_note": results.ensemble_note}
-        print_json(board.to_dict() | members)
+        print_json(board.to_dict() | members | supernet_facts(results))
     else:
         print_leaderboard(results, board)
 
@@ -78,7 +80,9 @@ def show(
     graph: Annotated[bool, typer.Option("--graph", help="Draw the trial's network as SVG.")] = False,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="--graph: the file; default: network-NUMBER.svg.", show_default=False),
+        typer.Option(
+            "--output", "-o", help="--graph: the file (.svg); default: network-NUMBER.svg.", show_default=False
+        ),
     ] = None,
     store: Store = None,
     as_json: AsJson = False,
@@ -112,6 +116,8 @@ def _draw_network(results: Results, trial: int | None, output: Path | None) -> N
 
     if trial is None:
         raise UsageError(f"--graph draws the network of one trial: assay show {results.record.name} NUMBER --graph")
+    if output is not None and output.suffix.lower() != ".svg":
+        raise UsageError(f"--output: --graph draws SVG: the name of {output} must end in '.svg'")
     drawing = network_drawing(results, trial)
     print_or_write(drawing, output or Path(f"network-{trial}.svg"))
 

@@ -15,6 +15,7 @@ from ..spaces.errors import Problem, SpaceError, SweepError, UsageError, did_you
 from .printing import note, print_or_write
 
 if TYPE_CHECKING:
+    from ..search.section_architecture import ArchitectureSection
     from ..spaces import Space
 
 _PYTHON = re.compile(r"[^\s:]+(\.py)?:[A-Za-z_]\w*")
@@ -87,7 +88,7 @@ def _read(source: str, kind: str | None) -> tuple[Space, dict[str, Any] | None]:
         raise SweepError(f"{source}: whose search space this is cannot be told: add --from {one_of(_READERS)}")
     problems = list(document.duplicates)
     try:
-        found = _READERS[kind](document.value)
+        found = _READERS[kind](document.value, Path(source).absolute().parent)
     except SpaceError as error:
         problems += error.problems
     if problems:
@@ -111,7 +112,9 @@ def _guessed(content: Mapping[Any, Any]) -> str | None:
         )
         return "wandb" if foreign or {"method", "program"} & set(content) else "sweep"
     typed = [isinstance(one, Mapping) and "_type" in one for one in content.values()]
-    return "nni" if typed and all(typed) else None
+    if typed and all(typed):
+        return "nni"
+    return "sweep" if isinstance(content.get("architecture"), Mapping) else None
 
 
 def _of_python(source: str) -> Space:
@@ -126,9 +129,10 @@ def _of_python(source: str) -> Space:
     return Space.of(asked.tree if isinstance(asked, TypedTrainable) else found)
 
 
-def _of_sweep(content: Mapping[str, Any]) -> tuple[Space, None]:
+def _of_sweep(content: Mapping[str, Any], folder: Path) -> tuple[Space, None]:
     from ..spaces import Space
 
+    content = _with_networks(content, folder)
     with _under("parameters"):
         space = Space(content.get("parameters", {}))
     given = content.get("constraints", [])
@@ -139,7 +143,44 @@ def _of_sweep(content: Mapping[str, Any]) -> tuple[Space, None]:
         return space.with_constraints([one["require"] for one in given]), None
 
 
-def _of_wandb(content: Mapping[str, Any]) -> tuple[Space, dict[str, Any]]:
+def _with_networks(content: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """With the parameters that choose a network, as a sweep has them; a model space that has constraints is refused."""
+    from pydantic import ValidationError
+
+    from ..search.architecture_parameters import translated, with_networks
+    from ..search.explain import problems
+    from ..search.section_architecture import ArchitectureSection
+    from ..spaces import Space
+
+    if content.get("architecture") is None:
+        return content
+    try:
+        raw = translated(content, folder)
+        with _under("architecture"):
+            try:
+                section = ArchitectureSection.model_validate(raw["architecture"])
+            except ValidationError as error:
+                raise SpaceError(problems(error, ArchitectureSection)) from error
+            Space(section.as_parameters() or {})
+            _refuse_constrained(section, folder)
+        return with_networks({**raw, "architecture": section})
+    except SweepError as error:
+        raise SpaceError(error.problems) from error
+
+
+def _refuse_constrained(section: ArchitectureSection, folder: Path) -> None:
+    """A rule that is written as NNI's, not as an expression, could be passed on to nobody."""
+    if section.space is None:
+        return
+    from ..spaces.from_nni import ModelSpaceArchitecture
+
+    networks = section.networks(str(folder))
+    if isinstance(networks, ModelSpaceArchitecture) and networks.translation.constrained:
+        text = f"{section.space} has constraints of its own, which parameters do not say: it cannot be translated"
+        raise SpaceError([Problem(("space",), text)])
+
+
+def _of_wandb(content: Mapping[str, Any], _: Path) -> tuple[Space, dict[str, Any]]:
     from ..spaces.from_wandb import from_wandb, wandb_sections
 
     with _under("parameters"):
@@ -147,13 +188,13 @@ def _of_wandb(content: Mapping[str, Any]) -> tuple[Space, dict[str, Any]]:
     return space, wandb_sections(content)
 
 
-def _of_nni(content: Mapping[str, Any]) -> tuple[Space, dict[str, Any]]:
+def _of_nni(content: Mapping[str, Any], _: Path) -> tuple[Space, dict[str, Any]]:
     from ..spaces.from_nni_space import from_nni_space
 
     return from_nni_space(content), {}
 
 
-def _of_configspace(content: Mapping[str, Any]) -> tuple[Space, dict[str, Any]]:
+def _of_configspace(content: Mapping[str, Any], _: Path) -> tuple[Space, dict[str, Any]]:
     from ..spaces.from_config_space import from_config_space
 
     with _under("hyperparameters"):
@@ -169,7 +210,7 @@ def _under(section: str) -> Iterator[None]:
         raise SpaceError([one.under(section) for one in error.problems]) from error
 
 
-_READERS: dict[str, Callable[[Mapping[str, Any]], tuple[Space, dict[str, Any] | None]]] = {
+_READERS: dict[str, Callable[[Mapping[str, Any], Path], tuple[Space, dict[str, Any] | None]]] = {
     "sweep": _of_sweep,
     "wandb": _of_wandb,
     "nni": _of_nni,

@@ -14,7 +14,6 @@ from typing import Any
 from ..analysis import Results
 from ..analysis.export import into_problems
 from ..search import Ledger, State, Sweep, SweepRecord, missing_engines
-from ..search.architecture_parameters import unmeasurable
 from ..search.production import production_names
 from ..search.store import Place, as_words
 from ..spaces import ClusterError, NoResultError, NotFoundError, Problem, SweepError, SweepInterrupted
@@ -142,8 +141,7 @@ def refuse_what_cannot_run(
 
     Raises:
         SweepError: with all that this version has no engine for, when Ray Tune is to run the search and cannot,
-            nobody knows where checkpoints are to go, the searcher or trials would not find what they need, or a limit
-            is on what cannot be measured.
+            nobody knows where checkpoints are to go, or the searcher or trials would not find what they need.
     """
     found = missing_engines(sweep)
     if sweep.engine == "tune":
@@ -158,7 +156,6 @@ def refuse_what_cannot_run(
             found.append(Problem(("cluster", "storage"), str(error)))
     found += _missing_around(sweep, directory, site)
     found += [*missing_of_searcher(sweep, here=site in (Site.INLINE, Site.PRIVATE)), *missing_data(sweep, directory)]
-    found += unmeasurable(sweep)
     if found:
         raise SweepError(found)
 
@@ -170,7 +167,7 @@ def refuse_what_cannot_be_submitted(sweep: Sweep, directory: str | Path) -> None
         SweepError: with all that this version has no engine for, and all that has to be sent along and is not here.
     """
     found = [*missing_engines(sweep), *_missing_around(sweep, directory, Site.SUBMITTED)]
-    found += [*missing_data(sweep, directory), *unmeasurable(sweep)]
+    found += missing_data(sweep, directory)
     if found:
         raise SweepError(found)
 

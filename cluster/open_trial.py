@@ -8,6 +8,7 @@ from typing import Any
 from ..search import Phase, Report, Saved, Segment, State, Sweep, Trial
 from ..search.trial import latest_metrics
 from ..spaces import Config
+from ..spaces.networks.measures import SIZES
 from ..trainables import Finished, TrialSpec
 from .supernets import supernet_spec
 
@@ -165,11 +166,10 @@ class OpenTrial:
         """Why what it reported cannot be held against the limits; empty when it can."""
         metrics = latest_metrics(self.reports)
         why = sweep.objective.unknown(metrics)
-        if why and any(
-            limit.metric in sweep.measured and limit.metric not in metrics for limit in sweep.objective.limits
-        ):
-            shape = sweep.architecture is None or sweep.architecture.input is not None
-            cure = "" if shape else ", and give architecture.input (parameters are counted without)"
+        missing = next((limit.metric for limit in sweep.objective.limits if limit.metric not in metrics), None)
+        if missing in sweep.measured and why.startswith(f"constraint metric {missing!r} was never reported"):
+            shape = missing in SIZES or (sweep.architecture is not None and sweep.architecture.input is not None)
+            cure = "" if shape else ", and give architecture.input"
             why += f": report it, or build the network with trial.build_model(){cure}"
         return why
 

@@ -77,6 +77,8 @@ def _activations(architecture: ArchitectureSection | None, parameters: Space) ->
         text = f"architecture.activation says {architecture.activation} already: remove one of the two"
         yield Problem(("parameters", "activation"), text)
     if not isinstance(searched, Categorical | Constant):
+        text = f"expected activations such as [relu, gelu, silu], got {searched.describe()}"
+        yield Problem(("parameters", "activation"), text)
         return
     for value in searched.choices:
         try:

@@ -98,14 +98,22 @@ def _check_input(networks: Architecture) -> None:
         raise SpaceError([Problem(("input",), f"{text}: write the shape of one example, without the batch")])
 
 
-def unmeasurable(sweep: Sweep) -> Iterator[Problem]:
-    """Objectives and limits on what takes an example to measure, where nobody says what shape one has."""
+def unmeasurable(sweep: Sweep) -> Iterator[str]:
+    """Why metrics that the sweep goes by are not measured: they take an example, and nobody says what shape one has.
+
+    The training function may report them itself, which shows only when it runs.
+    """
     if sweep.architecture is None or sweep.architecture.input is not None:
         return
-    for section, entries in (("objectives", sweep.objectives), ("constraints", sweep.constraints)):
-        for number, entry in enumerate(entries):
-            metric = getattr(entry, "metric", None)
-            if metric in MEASURES and metric not in SIZES:
-                text = f"{metric} is measured on an example, whose shape is not known"
-                cure = "write architecture: {input: [3, 32, 32]}, without the batch, or report it by another name"
-                yield Problem((section, number, "metric"), f"{text}: {cure}")
+    choice = sweep.leaderboard.tie_break
+    places = {
+        "objectives": [one.metric for one in sweep.objective.each],
+        "constraints": [limit.metric for limit in sweep.objective.limits],
+        "leaderboard.tie_break": choice if isinstance(choice, list) else [],
+    }
+    for metric in (name for name in MEASURES if name not in SIZES):
+        named = [place for place, metrics in places.items() if metric in metrics]
+        if named:
+            text = f"{metric} ({', '.join(named)}) is measured on an example, whose shape is not known"
+            cure = "write architecture: {input: [3, 32, 32]}, without the batch, or let the training function report it"
+            yield f"{text}: {cure}"

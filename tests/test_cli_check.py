@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+import yaml
 
 from assay.cluster.expectation import expected_trials
 from assay.cluster.preview import preview, space_size
@@ -126,6 +127,33 @@ fidelity: {unit: epoch, max: 9}
 budget: {trials: 6}
 leaderboard: {top: 2, seeds: 3}
 """
+
+
+def test_what_takes_an_example_is_told_where_its_shape_is_not_known(cli: Any) -> None:
+    space = {"space": "models.py:Net", "parameters": {"architecture.op": ["relu", "tanh"]}}  # as it is recorded
+    kept: dict[str, Any] = {
+        "name": "nets",
+        "trainable": "train.py:train",
+        "objectives": [{"metric": "loss", "goal": "minimize"}, {"metric": "latency_ms", "goal": "minimize"}],
+        "constraints": [{"metric": "latency_ms", "max": 5}, {"metric": "params", "max": 9}, {"metric": "ms", "max": 9}],
+        "searcher": "random",
+        "budget": {"trials": 2},
+    }
+
+    def notes(tie_break: Any, **shape: Any) -> list[str]:
+        board = {"top": 1, "seeds": 2, "tie_break": tie_break}
+        sweep = kept | {"architecture": space | shape, "leaderboard": board}
+        cli.write(sweep_yaml=yaml.safe_dump(sweep), train_py=TRAIN)
+        done = cli("check", "sweep.yaml")
+        assert (done.code, done.err) == (0, "")
+        return [line.split(None, 1)[1] for line in done.out.splitlines() if line.startswith("note:")]
+
+    said = "is measured on an example, whose shape is not known: write architecture: {input: [3, 32, 32]}, without the "
+    said += "batch, or let the training function report it"
+    assert notes("cost") == [f"latency_ms (objectives, constraints) {said}"]
+    flops = f"flops (leaderboard.tie_break) {said}"
+    assert notes(["params_m", "flops"]) == [flops, f"latency_ms (objectives, constraints) {said}"]
+    assert notes(["flops", "latency_ms"], input=[3]) == []
 
 
 def test_a_supernet_is_told(cli: Any) -> None:

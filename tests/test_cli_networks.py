@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import assay
+from assay.search.nas.one_shot.found import KIND
 
 from .analysis.conftest import Recorder
 from .analysis.networks import one_shot
@@ -48,6 +49,8 @@ def test_a_drawing(searched: Path, cli: CommandLine) -> None:
     [
         (["--graph"], "--graph draws the network of one trial"),
         (["1", "--output", "a.svg"], "--output is the file of --graph: add --graph"),
+        (["1", "--graph", "--output", "a.png"], "--graph draws SVG: the name of a.png must end in '.svg'"),
+        (["1", "--graph", "--output", "a"], "the name of a must end in '.svg'"),
         (["99", "--graph"], "has no trial 99"),
     ],
 )
@@ -74,8 +77,16 @@ def test_what_a_supernet_found_is_shown(tmp_path: Path, cli: CommandLine) -> Non
     assert "2nd choice 0.8000 0.3000 3 0.8000 conv5x5-4/2, identity | pool-3" in lines
     assert "random check 0.7000 – 4 0.7000 project-4/2, conv5x5-4 | pool-3" in lines
     assert {"supernet: darts, 2 epochs, 1 of 2 places are skip connections", "warning: it collapsed"} <= set(lines)
-    assert "its scores and those from scratch: too few networks to rank (1): give samples 10 or more" in lines
-    for words in (["show", "demo", "0", "--graph"], ["export", "demo", "--trial", "0", "-o", str(tmp_path / "best")]):
+    assert any(line.startswith("its scores and those from scratch: only 1 random check was trained") for line in lines)
+    for words in (
+        ["show", "demo", "0", "--graph"],
+        ["export", "demo", "--trial", "0", "-o", str(tmp_path / "best")],
+        ["explain", "demo", "0"],
+        ["diagnose", "demo", "0"],
+        ["diagnose", "demo", "0", "--part", "test"],
+        ["compare", "demo", "0", "2"],
+        ["compare", "demo", "0"],
+    ):
         done = cli(*words, *store)
         assert done.code == 2
         assert done.err.startswith("error: trial 0 is the supernet, which has no config of its own: its networks are")
@@ -84,6 +95,20 @@ def test_what_a_supernet_found_is_shown(tmp_path: Path, cli: CommandLine) -> Non
     assert (found["strategy"], found["warning"], len(found["candidates"])) == ("darts", "it collapsed", 3)
     assert found["candidates"][0]["config"]["architecture.stage1.op1"] == "conv5x5"
     assert (found["agreement"]["tau"], found["agreement"]["count"]) == (None, 1)
+
+
+def test_the_board_as_json_has_what_the_supernet_was_worth(tmp_path: Path, cli: CommandLine) -> None:
+    results = one_shot(tmp_path / "store").results()
+    store = ["--store", str(tmp_path / "store")]
+    told = cli("leaderboard", "demo", "--json", *store).json
+    assert told["supernet"] == cli("show", "demo", "0", "--json", *store).json["supernet"]
+    assert (told["supernet"]["epochs"], told["supernet"]["skips"], told["supernet_note"]) == (2, 1, "")
+    assert (told["supernet"]["top"], told["supernet"]["random"]) == (pytest.approx(0.7), 0.7)
+    (artifact,) = results.ledger.artifacts(results.record, KIND)
+    (results.ledger.store / artifact.path).write_text("{}")
+    told = cli("leaderboard", "demo", "--json", *store).json
+    assert told["supernet"] is None
+    assert "is not the file that was written" in told["supernet_note"]
 
 
 def test_a_trial_and_the_board_say_what_the_supernet_has_to_do_with_them(tmp_path: Path, cli: CommandLine) -> None:
@@ -110,6 +135,7 @@ def test_a_trial_of_a_sweep_without_networks_says_nothing_of_them(tmp_path: Path
     made.search([0.5])
     made.results()
     store = ["--store", str(tmp_path / "store")]
+    assert cli("leaderboard", "demo", "--json", *store).json["supernet"] is None
     assert not {"network", "origin", "supernet"} & cli("show", "demo", "0", "--json", *store).json.keys()
     assert cli("show", "demo", "0", *store).out.splitlines()[2] == ""
 

@@ -12,6 +12,7 @@ from assay.search.yaml_reader import read_yaml
 from assay.spaces import Space
 from assay.spaces.from_config_space import from_config_space
 from assay.spaces.from_nni_space import from_nni_space
+from assay.spaces.to_nni import to_nni
 
 SWEEP = """
 parameters:
@@ -96,6 +97,76 @@ def test_a_class_or_a_function_is_read(cli: Any, name: str) -> None:
     assert list(space_in(done.out)) == ["lr", "layers"]
     assert space_in(done.out)["lr"].default_value == 1e-3
     assert list(space_in(cli("space", "settings.py:SPACE", "--from", "python").out)) == ["a"]
+
+
+NETWORKS = """
+name: networks
+trainable: train.py:train
+objectives: [{metric: loss, goal: minimize}]
+architecture: {input: [4], output: 2, stages: [{ops: [linear, glu], depth: "int(1, 2)", width: [8, 16]}]}
+budget: {trials: 3}
+"""
+
+
+@pytest.mark.parametrize("own", ["", "parameters: {lr: [0.1, 0.2]}"])
+def test_networks_are_of_the_space_as_in_the_sweep(cli: Any, own: str) -> None:
+    cli.write(sweep_yaml=f"{NETWORKS}{own}")
+    done = cli("space", "sweep.yaml")
+    assert done.code == 0, done.err
+    expected = Sweep.from_yaml(cli.folder / "sweep.yaml").parameters
+    assert "architecture.stage1.op2" in expected
+    assert space_in(done.out) == expected
+    assert json.loads(cli("space", "sweep.yaml", "--to", "nni").out) == to_nni(expected)
+    there = cli("space", "sweep.yaml", "--to", "configspace").out
+    assert from_config_space(json.loads(there)) == expected
+
+
+def test_mistakes_in_networks_have_their_lines(cli: Any) -> None:
+    cli.write(
+        section_yaml="parameters: {a: [1, 2]}\narchitecture: {input: [4],\n  outputs: 2}\n",
+        word_yaml="architecture:\n  input: [4]\n  output: 2\n  stages:\n  - {ops: [liner], depth: 1, width: 8}\n",
+        name_yaml=f"{NETWORKS}parameters:\n  architecture.stage1.depth: [7, 8]\n",
+    )
+    assert "architecture.outputs: unknown key 'outputs'" in cli.mistakes(2, "space", "section.yaml")[0]
+    assert cli.mistakes(2, "space", "word.yaml")[0].startswith("word.yaml:5:12: architecture.stages.0.ops.0: 'liner'")
+    (name,) = cli.mistakes(2, "space", "name.yaml")
+    assert name.startswith("name.yaml:8:3: parameters.architecture.stage1.depth: architecture.* comes from")
+
+
+CONSTRAINED = """
+import nni
+from nni.mutable import ExpressionConstraint
+from nni.nas.nn.pytorch import LayerChoice, ModelSpace
+from torch import nn
+
+
+class Free(ModelSpace):
+    def __init__(self):
+        super().__init__()
+        self.layer = LayerChoice({"one": nn.Linear(4, 2), "two": nn.Bilinear(4, 4, 2)}, label="layer")
+
+
+class Bound(Free):
+    def __init__(self):
+        super().__init__()
+        a, b = nni.choice("a", [1, 2]), nni.choice("b", [1, 2])
+        self.add_mutable(a)
+        self.add_mutable(b)
+        self.add_mutable(ExpressionConstraint(a + b <= 3, label="small"))
+"""
+
+
+def test_a_model_space_is_translated_unless_it_has_constraints(cli: Any) -> None:
+    pytest.importorskip("nni")
+    cli.write(
+        models_py=CONSTRAINED,
+        free_yaml='architecture: {space: "models.py:Free"}',
+        bound_yaml='parameters: {lr: [1, 2]}\narchitecture:\n  space: "models.py:Bound"\n',
+    )
+    done = cli("space", "free.yaml")
+    assert list(space_in(done.out)) == ["architecture.layer"], done.err
+    (told,) = cli.mistakes(2, "space", "bound.yaml", "--to", "nni")
+    assert told.startswith("bound.yaml:3:3: architecture.space: models.py:Bound has constraints of its own")
 
 
 def test_mistakes_have_their_lines(cli: Any) -> None:

@@ -260,7 +260,7 @@ class TrialHandle:
             print(f"trial {self.number}: {text}")
             return True
         made = inherit(model, weights)
-        if not self._spec.open_test:  # which trains a model again that said it then
+        if self.checkpoint is None and not self._spec.open_test:  # else it was said when training began
             print(f"trial {self.number}: weights of the parent: {made}")
         return bool(made.copied or made.sliced)
 

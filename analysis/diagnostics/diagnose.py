@@ -8,6 +8,7 @@ import numpy as np
 
 from ...search import Phase, State, Trial
 from ...spaces import SCORERS, UsageError, did_you_mean, one_of
+from ..network_files import refuse_supernet
 from ..predictions import Part
 from ..scorers import fits, get_scorer
 from .calibration import calibration
@@ -34,13 +35,15 @@ def diagnose(results: Results, trial: int | None = None, part: str = "validation
     Raises:
         NotFoundError: when there is no such trial, or it keeps no predictions of the part.
         NoResultError: when no trial is named, and none has a score.
-        UsageError: for another part.
+        UsageError: for another part, and for a supernet.
     """
     chosen = next((one for one in PARTS if one == part), None)
     if chosen is None:
         raise UsageError(f"diagnose: part must be {one_of(PARTS)}, got {part!r}{did_you_mean(part, PARTS)}")
     number = results.best_trial.number if trial is None else trial
-    runs, notes = _runs(results, results.ledger.trial(results.record, number), chosen)
+    of = results.ledger.trial(results.record, number)
+    refuse_supernet(results, of)
+    runs, notes = _runs(results, of, chosen)
     made = pool(results.predictions, runs, chosen)
     seed = results.sweep.seed
     return Diagnosis(

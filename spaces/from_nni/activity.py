@@ -18,8 +18,8 @@ Way = Mapping[str, frozenset[int]]
 _MOST_WAYS = 64
 """A place that is reached in more ways counts as always reached: no condition of that length would help a search."""
 
-_ZEROS = {"none", "zero", "zeroize"}
-"""Names of layers that give only zeros, and of their classes."""
+_ZEROS = {"zero", "zeros", "zeroize"}
+"""Names of classes of layers that give only zeros: those of NNI, and what is usual elsewhere."""
 
 
 @dataclass
@@ -85,7 +85,9 @@ class Activity:
     def _note_zeros(self, choice: Any) -> None:
         found = self.zeros.setdefault(choice.choice.label, [])
         for value, name in zip(choice.choice.values, choice.names, strict=True):
-            if {str(value).lower(), type(choice[name]).__name__.lower()} & _ZEROS and value not in found:
+            # Not by the choice's name: "none" is often an identity.
+            classes = {one.__name__.lower() for one in type(choice[name]).__mro__}
+            if classes & _ZEROS and value not in found:
                 found.append(value)
 
     def _more_than(self, paths: Sequence[Way], choice: Any, least: int) -> list[Way]:

@@ -71,6 +71,11 @@ class ModelTranslation:
         """By full name, such as ``architecture.depth``."""
         return dict(self.space)
 
+    @property
+    def constrained(self) -> bool:
+        """Whether the model space has constraints: then not every config of its parameters is feasible."""
+        return bool(self._constraints)
+
     def encode(self, sample: Mapping[str, Any]) -> Config:
         """The config of a sample of NNI; labels that do not matter for its network may be missing.
 

@@ -58,10 +58,14 @@ def canonical_of(recording: Recording) -> str:
     """As :func:`canonical_text`, of a network that was recorded."""
     graph = _Simplified()
     made: dict[int, _Source] = {}
+    written = {*recording.after, *(at for call in recording.calls for at in call.after)}
     for at, call in enumerate(recording.calls):
         inputs = [_result(made, source) for source in call.inputs]
-        made[at] = graph.add(call, inputs, at)
-    outputs = [_result(made, source) for source in recording.outputs]
+        if call.after or at in written:
+            made[at] = graph.add_as_it_is(call, [*inputs, *(made[one] for one in call.after)], at)
+        else:
+            made[at] = graph.add(call, inputs, at)
+    outputs = [*(_result(made, source) for source in recording.outputs), *(made[one] for one in recording.after)]
     return _colour(graph.vertices, outputs, recording.sizes)
 
 
@@ -111,9 +115,17 @@ class _Simplified:
             return inputs[0]
         if op in _ASSOCIATIVE and settings == "(_, _)" and not call.weights:
             return self._combined(op, inputs, shape)
+        return self._in_order(call, op, settings, inputs, at)
+
+    def add_as_it_is(self, call: Call, inputs: Sequence[_Source], at: int) -> _Source:
+        """Where memory is shared: what is changed there is more than the call's result, which nothing may stand for."""
+        op, settings = _normal(call)
+        return self._in_order(call, op, f"{settings} in shared memory", inputs, at)
+
+    def _in_order(self, call: Call, op: str, settings: str, inputs: Sequence[_Source], at: int) -> _Source:
         unique = at if op in _RANDOM or "dropout" in op else -1
         taken = tuple((source, 1) for source in inputs)
-        return self._vertex(_Vertex(op, settings, taken, call.weights, shape, unique))
+        return self._vertex(_Vertex(op, settings, taken, call.weights, call.shapes[0] if call.shapes else (), unique))
 
     def _vertex(self, vertex: _Vertex) -> _Source:
         if vertex not in self._known:

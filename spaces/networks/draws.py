@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any
 
 Act = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
@@ -22,13 +23,19 @@ def own_draws(seed: int) -> AbstractContextManager[Any]:
     generator = torch.Generator().manual_seed(seed)
 
     def act(operation: Any, given: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        draws = torch.Tag.nondeterministic_seeded in operation.tags and options.get("generator") is None
-        if draws and not _on_another_device(given, options):
-            if not _takes_generator(operation):
-                operation = getattr(operation.overloadpacket, "generator", operation)
-            if _takes_generator(operation):
-                options = {**options, "generator": generator}
-        return operation(*given, **options)
+        if torch.Tag.nondeterministic_seeded not in operation.tags or _on_another_device(given, options):
+            return operation(*given, **options)
+        if operation is torch.ops.aten.native_dropout.default:
+            return _dropout(generator, *given, **options)
+        operation = _with_generator(operation)
+        place = _place_of_generator(operation)
+        if place is None:
+            return operation(*given, **options)
+        if place < len(given):
+            named = generator if given[place] is None else given[place]
+            return operation(*given[:place], named, *given[place + 1 :], **options)
+        named = options.get("generator")
+        return operation(*given, **{**options, "generator": generator if named is None else named})
 
     return answered_by(act)
 
@@ -45,8 +52,33 @@ def answered_by(act: Act) -> AbstractContextManager[Any]:
     return mode
 
 
-def _takes_generator(operation: Any) -> bool:
-    return any(argument.name == "generator" for argument in operation._schema.arguments)
+@cache
+def _with_generator(operation: Any) -> Any:
+    """The form of an operation that takes a generator beside what this one takes; itself where there is none."""
+    packet, own = operation.overloadpacket, [one.name for one in operation._schema.arguments]
+    for form in [] if "generator" in own else [getattr(packet, name) for name in packet.overloads()]:
+        names = [one.name for one in form._schema.arguments]
+        if "generator" in names and [name for name in names if name != "generator"] == own:
+            return form
+    return operation
+
+
+@cache
+def _place_of_generator(operation: Any) -> int | None:
+    """Where the operation takes its generator: among the first arguments, or by name as all after them."""
+    names = [one.name for one in operation._schema.arguments]
+    return names.index("generator") if "generator" in names else None
+
+
+def _dropout(generator: Any, input: Any, p: float, train: bool | None) -> tuple[Any, Any]:
+    """As ``native_dropout`` of ATen on the CPU, the one operation there that draws and never takes a generator."""
+    import torch
+
+    kept = torch.ones_like(input, dtype=torch.bool)
+    if train is False:
+        return input.clone(), kept
+    kept.bernoulli_(1 - p, generator=generator)
+    return input.mul(kept).mul_(1 / (1 - p) if p < 1 else 0.0), kept
 
 
 def _on_another_device(given: tuple[Any, ...], options: dict[str, Any]) -> bool:

@@ -30,7 +30,8 @@ class Call:
         path: of the layer, or of the module whose ``forward`` calls the function; empty for the network itself.
         layer: the layer, one of torch's own modules; None for a function.
         shapes: of the tensors that it returns, with the batch.
-        writes: into a part of another tensor, whose later uses see it although they do not take its result.
+        after: the calls that changed the memory of what it takes since that was made, through another view of it: their
+            results are seen, although not taken.
     """
 
     op: str
@@ -40,7 +41,7 @@ class Call:
     path: str
     layer: nn.Module | None
     shapes: tuple[tuple[int, ...], ...]
-    writes: bool = False
+    after: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,10 @@ class Recording:
     Attributes:
         outputs: what the network returns, as :attr:`Call.inputs`.
         sizes: shapes of the network's own tensors, by name.
+        after: of the outputs, as :attr:`Call.after`.
     """
 
     calls: tuple[Call, ...]
     outputs: tuple[tuple[int, int], ...]
     sizes: dict[str, tuple[int, ...]]
+    after: tuple[int, ...] = ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..loading import short_reason
 from .draws import own_draws
+from .memory import MemoryState, is_changed, made_or_changed, memory_of, state_of, states_of, tensors_in
 from .recorded import INPUT, Call, Recording, TraceError
 
 _BATCH = 2  # batch normalisation in training takes no single example
@@ -106,7 +106,8 @@ def _record(model: nn.Module, batch: torch.Tensor, train: bool, values: bool) ->
         stack.enter_context(recorder)
         result = torch.func.functional_call(model, own, (batch,))
     outputs = tuple(dict.fromkeys(recorder.sources(result)[0]))
-    return Recording(tuple(recorder.calls), outputs, {name: tuple(one.shape) for name, one in own.items()})
+    sizes = {name: tuple(one.shape) for name, one in own.items()}
+    return Recording(tuple(recorder.calls), outputs, sizes, recorder.after(result))
 
 
 def _tensors_of(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
@@ -165,39 +166,42 @@ class _Recorder(TorchFunctionMode):
         self._values = not batch.is_meta
         self._kept: list[torch.Tensor] = [batch]  # alive, so that no other tensor gets its id
         self._paths: list[str] = []
-        self._layers: list[tuple[Any, dict[int, int]]] = []  # what they took, and the versions of it
+        self._layers: list[tuple[Any, dict[int, MemoryState]]] = []  # what they took, and how it was
+        self._written: dict[int, tuple[int, Any]] = {}  # by memory, kept alive: the last call that changed it
 
     def enter(self, module: nn.Module, path: str, taken: Any) -> None:
         self._paths.append(path)
         if is_layer(module):
-            versions = {id(tensor): tensor._version for tensor in _tensors(taken)}
-            self._layers.append((taken, versions))
+            before: dict[int, MemoryState] = {}
+            self._layers.append((taken, before))
+            before.update(states_of(taken))  # within the layer: these looks are no steps
 
     def leave(self, module: nn.Module, result: Any) -> Any:
         """The layer's result: of one that hands on what it got, as a tensor that can be told from that."""
         path = self._paths.pop()
         if is_layer(module):
-            taken, versions = self._layers[-1]
-            if isinstance(result, torch.Tensor) and versions.get(id(result)) == result._version:
+            taken, before = self._layers[-1]
+            if isinstance(result, torch.Tensor) and before.get(id(result)) == state_of(result):
                 result = result.detach()
+            if len(self._layers) == 1:
+                self._add(type(module).__name__, _arguments(module), (taken, before), result, path, module)
             self._layers.pop()
-            if not self._layers:
-                weights = [self._names[id(tensor)] for _, tensor in _tensors_of(module)]
-                self._add(type(module).__name__, _arguments(module), taken, result, weights, path, module)
         return result
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        result = torch.empty_like(args[0]) if args and self._skips(func) else func(*args, **kwargs)
-        if not self._layers:
-            op = _bare(func)
-            changed = args[0] if op == "setitem" else result
-            if next(_tensors(changed), None) is not None:
-                settings = self._text(args) + "".join(f", {key}={self._text(one)}" for key, one in kwargs.items())
-                self._add(op, settings, (args, kwargs), changed, [], self._paths[-1] if self._paths else "")
-                if _is_in_place(func, kwargs) and any(tensor._is_view() for tensor in _tensors(changed)):
-                    self.calls[-1] = replace(self.calls[-1], writes=True)
+        if self._layers:
+            return self._answer(func, args, kwargs)
+        taken = (args, kwargs)
+        before = states_of(taken)
+        result = self._answer(func, args, kwargs)
+        if made_or_changed(taken, before, result):
+            settings = self._text(args) + "".join(f", {key}={self._text(one)}" for key, one in kwargs.items())
+            self._add(_bare(func), settings, (taken, before), result, self._paths[-1] if self._paths else "")
         return result
+
+    def _answer(self, func: Any, args: Any, kwargs: Any) -> Any:
+        return torch.empty_like(args[0]) if args and self._skips(func) else func(*args, **kwargs)
 
     def _skips(self, func: Any) -> bool:
         """Normalisations keep the shape; on the meta device, torch takes most of the time for them."""
@@ -206,7 +210,7 @@ class _Recorder(TorchFunctionMode):
     def sources(self, taken: Any) -> tuple[list[tuple[int, int]], list[str]]:
         """Which calls made the tensors in ``taken``, and the names of those that are the network's own."""
         calls, weights = [], []
-        for tensor in _tensors(taken):
+        for tensor in tensors_in(taken):
             if id(tensor) in self._made:
                 calls.append(self._made[id(tensor)])
             elif id(tensor) in self._names:
@@ -215,23 +219,43 @@ class _Recorder(TorchFunctionMode):
                 raise TraceError(f"a tensor of shape {list(tensor.shape)} is neither parameter nor buffer: register it")
         return calls, weights
 
+    def after(self, taken: Any, layer: nn.Module | None = None) -> tuple[int, ...]:
+        """The calls that changed what is in ``taken``, or a layer's own tensors, since it was made."""
+        if not self._written:
+            return ()
+        made = [(tensor, self._made.get(id(tensor), (-1, 0))[0]) for tensor in tensors_in(taken)]
+        if layer is not None:
+            made += [(tensor, -1) for _, tensor in _tensors_of(layer)]
+        last = [(self._written.get(state_of(tensor)[1], (-1, None))[0], at) for tensor, at in made]
+        return tuple(dict.fromkeys(written for written, at in last if written > at))
+
     def _add(
         self,
         op: str,
         settings: str,
-        taken: Any,
+        given: tuple[Any, Mapping[int, MemoryState]],
         result: Any,
-        weights: list[str],
         path: str,
         layer: nn.Module | None = None,
     ) -> None:
+        """Writes down a call.
+
+        Args:
+            given: what it took, and how that was before.
+        """
+        taken, before = given
+        results = made_or_changed(taken, before, result)
         inputs, own = self.sources(taken)
-        results = list(_tensors(result))
+        weights = [] if layer is None else [self._names[id(tensor)] for _, tensor in _tensors_of(layer)]
+        after = tuple(at for at in self.after(taken, layer) if at not in {source for source, _ in inputs})
         shapes = tuple(tuple(tensor.shape) for tensor in results)
-        self.calls.append(Call(op, settings, tuple(inputs), (*weights, *own), path, layer, shapes))
+        here = len(self.calls)
+        self.calls.append(Call(op, settings, tuple(inputs), (*weights, *own), path, layer, shapes, after))
         for at, tensor in enumerate(results):
-            self._made[id(tensor)] = (len(self.calls) - 1, at)
+            self._made[id(tensor)] = (here, at)
             self._kept.append(tensor)
+            if is_changed(tensor, before):
+                self._written[state_of(tensor)[1]] = (here, memory_of(tensor))
 
     def _text(self, value: Any) -> str:
         if isinstance(value, torch.Tensor):
@@ -253,31 +277,10 @@ def _arguments(module: nn.Module) -> str:
     return ", ".join([type(module).__name__, *(f"{name}={found[name]!r}" for name in sorted(found)), *inner])
 
 
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    """The tensors in nested lists, tuples and mappings, in order."""
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from _tensors(one)
-    elif isinstance(value, (list, tuple)):
-        for one in value:
-            yield from _tensors(one)
-
-
-def _is_in_place(func: Any, kwargs: Mapping[str, Any]) -> bool:
-    """``add_``, ``__iadd__``, ``x[0] = 1``, ``relu(x, inplace=True)``, ``add(x, y, out=z)``."""
-    name = str(getattr(func, "__name__", func))
-    if name.startswith("__"):
-        bare = name.strip("_")
-        return bare == "setitem" or (bare.startswith("i") and bare[1:] in _ARITHMETIC)
-    return name.endswith("_") or bool(kwargs.get("inplace")) or kwargs.get("out") is not None
-
-
 def _bare(func: Any) -> str:
     """``add`` for ``torch.add``, ``Tensor.add_``, ``__radd__``, ``__iadd__``; ``T`` for the property ``Tensor.T``."""
     name = str(getattr(func, "__name__", func))
-    if name == "__get__":
+    if name in ("__get__", "__set__"):
         return str(func.__self__.__name__)
     if name.startswith("__"):
         name = name.strip("_")

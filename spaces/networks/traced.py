@@ -95,15 +95,19 @@ def trace(model: nn.Module, input_shape: Sequence[int]) -> NetworkGraph:
 
 def _reached(recording: Recording) -> set[int]:
     """The calls whose results reach an output, and the input."""
-    waiting = [0, *(at for at, _ in recording.outputs)]
-    waiting += [at for at, call in enumerate(recording.calls) if call.writes]
+    waiting = [0, *_seen(recording.outputs, recording.after)]
     found: set[int] = set()
     while waiting:
         at = waiting.pop()
         if at not in found:
             found.add(at)
-            waiting += [source for source, _ in recording.calls[at].inputs]
+            waiting += _seen(recording.calls[at].inputs, recording.calls[at].after)
     return found
+
+
+def _seen(taken: Sequence[tuple[int, int]], after: Sequence[int]) -> list[int]:
+    """The calls whose results are taken, or seen in what is taken; each once."""
+    return list(dict.fromkeys([*(at for at, _ in taken), *after]))
 
 
 def _idle_parts(module: nn.Module, path: str, idle: Mapping[int, int]) -> Iterator[str]:
@@ -130,9 +134,8 @@ def _graph(recording: Recording, reached: set[int], learned: set[str]) -> Networ
         parameters = sum(math.prod(recording.sizes[weight]) for weight in own)
         module = call.path if call.layer is None else call.path.rpartition(".")[0]
         nodes.append(GraphNode(name, _kind(call), _label(call), module, _example(call, recording), parameters))
-        edges += [(names[source], name) for source in dict.fromkeys(at for at, _ in call.inputs)]
-    for at in dict.fromkeys(at for at, _ in recording.outputs):
-        edges.append((names[at], OUTPUT))
+        edges += [(names[source], name) for source in _seen(call.inputs, call.after)]
+    edges += [(names[at], OUTPUT) for at in _seen(recording.outputs, recording.after)]
     last = recording.calls[recording.outputs[0][0]] if recording.outputs else None
     nodes.append(GraphNode(OUTPUT, OUTPUT, OUTPUT, "", _example(last, recording) if last else None, 0))
     return NetworkGraph(tuple(nodes), tuple(edges))

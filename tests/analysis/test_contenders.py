@@ -12,6 +12,8 @@ from assay.analysis import Results
 from assay.analysis.contenders import find_contenders
 from assay.search import Phase, State
 
+from .networks import STAGED
+
 MANY = 6
 
 
@@ -77,3 +79,11 @@ def test_all_trials_are_read_where_all_count(recorder: Callable[..., Any], count
     made = recorder(**changes)
     search(made, np.random.default_rng(0), count)
     assert find_contenders(made.ledger, made.record) is None
+
+
+def test_children_are_counted_over_all_trials(recorder: Callable[..., Any]) -> None:
+    evolution = {"type": "regularized_evolution", "inherit": True}
+    for searcher, told in (("random", False), (evolution, True)):
+        made = recorder(architecture=STAGED, searcher=searcher)
+        search(made, np.random.default_rng(0), 40)
+        assert (find_contenders(made.ledger, made.record) is None) == told

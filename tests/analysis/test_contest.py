@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -157,19 +157,35 @@ def test_what_the_model_believes(recorder: Maker) -> None:
     assert all(abs((row.shrunk or 0) - (row.fresh.mean if row.fresh else 0)) < 0.05 for row in board.rows)
 
 
-def test_what_the_search_may_have_missed(recorder: Maker) -> None:
+def of_thirty(recorder: Maker, parents: Mapping[int, int]) -> Leaderboard:
+    """Of thirty trials, of which some started from the weights of others."""
     made = recorder(leaderboard={"top": 2, "seeds": 4})
     rng = np.random.default_rng(0)
     truth = rng.normal(0.7, 0.02, 30)
-    trials = [made.search([float(value + rng.normal(0, 0.01))]) for value in truth]
+    trials = [
+        made.search([float(value + rng.normal(0, 0.01))], parent=parents.get(number))
+        for number, value in enumerate(truth)
+    ]
     finalists = sorted(trials, key=lambda trial: -(trial.value("accuracy") or 0))[:2] + trials[:1]
     for trial in {one.number: one for one in finalists}.values():
         made.replicate(trial, [float(truth[trial.number] + rng.normal(0, 0.01)) for _ in range(4)], **FIXED)
-    board = made.results().leaderboard()
+    return made.results().leaderboard()
+
+
+def test_what_the_search_may_have_missed(recorder: Maker) -> None:
+    board = of_thirty(recorder, {})
+    assert not any("from scratch" in note for note in board.notes)
     assert board.p_best_among_finalists is not None
     assert board.expected_regret is not None
     assert 0.2 < board.p_best_among_finalists < 1
     assert 0 < board.expected_regret < 0.02
+
+
+def test_search_scores_of_children_do_not_compare_with_others(recorder: Maker) -> None:
+    board = of_thirty(recorder, {7: 2, 29: 7})
+    assert (board.p_best_among_finalists, board.expected_regret) == (None, None)
+    (note,) = (note for note in board.to_dict()["notes"] if "from scratch" in note)
+    assert note.startswith("search scores of 2 of 30 trials include the training of their parents")
 
 
 def test_practical_equivalence(recorder: Maker) -> None:
@@ -206,6 +222,17 @@ def test_ties_go_by_metrics_in_order(recorder: Maker) -> None:
     assert board.winner == 2, "latencies agree to two digits, so the size decides"
     assert board.row(2).others["latency"].mean == pytest.approx(10.02)
     assert board.headline.endswith("trial 2 is handed over (by latency and size)")
+
+
+def test_metrics_that_nobody_reports_break_no_ties(recorder: Maker) -> None:
+    for choice, words in ((["flops"], "the best mean"), (["flops", "latency_ms"], "by latency_ms")):
+        made = recorder(leaderboard={"top": 2, "seeds": 2, "tie_break": choice})
+        for latency, values in ((2.0, [0.80, 0.82]), (1.0, [0.81, 0.80])):
+            made.others = {"latency_ms": latency}
+            made.replicate(made.search([0.5]), values, **FIXED)
+        board = made.results().leaderboard()
+        assert (len(board.tied), board.tie_break) == (2, words)
+        assert board.headline.endswith("handed over (by latency_ms)" if len(choice) > 1 else "has the best mean")
 
 
 def test_more_replicates_are_asked_for_when_they_would_help(recorder: Maker) -> None:

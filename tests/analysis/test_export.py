@@ -120,6 +120,21 @@ def test_a_trial_of_another_phase_stands_for_its_search_trial(finished: Results,
     assert manifest(tmp_path)["result"]["trial"] == 2
 
 
+@pytest.mark.parametrize(("milliseconds", "front"), [(1.0, ""), (9.0, "the front of accuracy and ms has trials 4, 0")])
+def test_a_front_is_spoken_of_where_it_leaves_a_choice(
+    recorder: Callable[..., Recorder], tmp_path: Path, milliseconds: float, front: str
+) -> None:
+    both = [{"metric": "accuracy", "goal": "maximize"}, {"metric": "ms", "goal": "minimize"}]
+    made = recorder(objectives=both)
+    for value, took in ((0.5, 2.0), (0.9, milliseconds)):
+        made.others = {"ms": took}
+        made.replicate(made.search([value]), [value, value + 0.01, value - 0.01])
+    bundle = made.results().export(tmp_path / "best")
+    assert bundle.trial == 4
+    chosen = "trial 4 is the choice of the leaderboard, which compares accuracy alone"
+    assert bundle.notes == ([f"{chosen}; {front}"] if front else [])
+
+
 def test_a_failed_trial_has_a_config_too(recorder: Callable[..., Recorder], tmp_path: Path) -> None:
     made = recorder()
     made.search([0.5])

@@ -15,13 +15,13 @@ from assay.analysis.page.board_table import board_table
 from assay.analysis.page.data import page_data
 from assay.analysis.supernet import report_of, supernet_lines, supernet_report
 from assay.analysis.supernet_trials import Origin
-from assay.analysis.terminal import config_table, leaderboard_table, supernet_table, trials_table
+from assay.analysis.terminal import config_table, leaderboard_table, summary_lines, supernet_table, trials_table
 from assay.search import State
 from assay.search.nas.one_shot.found import Candidate, Found
 from assay.spaces import Config
 
 from .conftest import Recorder
-from .networks import DEEP, HUB, deep, one_shot
+from .networks import DEEP, HUB, STAGED, deep, network, one_shot
 from .test_terminal import shown
 
 
@@ -55,6 +55,25 @@ def test_no_column_where_there_is_no_supernet(finished: Results) -> None:
     board = finished.leaderboard()
     assert "supernet" not in shown(leaderboard_table(board))
     assert "supernet" not in board_table(board)
+
+
+def test_networks_that_no_trial_built_are_told(tmp_path: Path) -> None:
+    """A trial that builds its network has the size of it in its reports; a failed one tells nothing."""
+    told = "no trial called trial.build_model(): the architecture had no effect"
+    made = Recorder(tmp_path, architecture=STAGED)
+    made.search([0.3], network("identity", "conv3x3") | {"lr": 0.1}, state=State.FAILED)
+    assert not any(note.startswith(told) for note in made.results().leaderboard().notes)
+    made.search([0.5], network("conv3x3", "conv3x3") | {"lr": 0.1})
+    board = made.results().leaderboard()
+    assert sum(note.startswith(told) for note in board.notes) == 1
+    assert any(line.startswith(f"note: {told}") for line in summary_lines(made.results(), board))
+    made.others = {"params_m": 0.01}
+    made.search([0.4], network("conv5x5", "conv3x3") | {"lr": 0.1})
+    assert not any(note.startswith(told) for note in made.results().leaderboard().notes)
+
+
+def test_only_a_sweep_of_networks_speaks_of_building_them(finished: Results) -> None:
+    assert not any("build_model" in note for note in finished.leaderboard().notes)
 
 
 def test_rows_of_a_model_space_are_short_and_have_the_whole_as_a_hint(tmp_path: Path) -> None:

@@ -28,11 +28,19 @@ def test_tau_is_kendalls_with_an_exact_p_value() -> None:
     assert swapped.tau == pytest.approx(1 - 2 * 1 / 10)
 
 
-@pytest.mark.parametrize("count", range(5))
-def test_few_networks_are_not_ranked_but_counted(count: int) -> None:
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "no random check was trained"),
+        (1, "only 1 random check was trained"),
+        (2, "only 2 random checks were trained"),
+        (4, "only 4 random checks were trained"),
+    ],
+)
+def test_few_networks_are_not_ranked_but_counted(count: int, words: str) -> None:
     found = agreement([(float(place), float(place)) for place in range(count)])
     assert found == Agreement(None, None, None, None, count)
-    assert str(found) == f"too few networks to rank ({count}): give samples 10 or more"
+    assert str(found) == f"{words}: too few to rank, a new sweep with more samples would tell"
 
 
 def test_what_is_all_alike_has_no_order() -> None:
@@ -89,7 +97,8 @@ def test_lines_say_what_a_reader_needs() -> None:
     plain = report(warning="", epochs=9, choices=0, agreement=agreement([]), random=None, retrained_seconds=0.0).lines()
     assert plain == [
         "supernet: darts, 9 epochs",
-        "its scores and those from scratch: too few networks to rank (0): give samples 10 or more",
+        "its scores and those from scratch: no random check was trained: too few to rank, a new sweep with more "
+        "samples would tell",
         "cost: 30.0 s",
     ]
     assert report(epochs=1, planned=1, choices=0).lines()[0] == "supernet: darts, 1 epoch"

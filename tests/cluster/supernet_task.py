@@ -58,6 +58,14 @@ def narrow(config):  # type: ignore[no-untyped-def]
     pass
 
 
+def three(config, trial, size):  # type: ignore[no-untyped-def]
+    pass
+
+
+def placed(config, trial, /):  # type: ignore[no-untyped-def]
+    pass
+
+
 def named(config, trial, *, size):  # type: ignore[no-untyped-def]
     pass
 

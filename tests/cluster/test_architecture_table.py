@@ -12,6 +12,7 @@ from optuna.samplers import TPESampler
 
 from assay.cluster import PhaseRunner, RayExecutor, Silent
 from assay.search import Ledger, Phase, State, Sweep
+from assay.search.gaussian_process import Posterior
 from assay.search.gp import GaussianProcessSearch
 from assay.search.hyperopt_search import HyperoptSearch
 from assay.search.local_search import LocalSearch
@@ -73,7 +74,7 @@ MULTI_TRIAL: dict[str, dict[str, Any]] = {
 MODELLED = {
     "tpe": (TPESampler, "_sample"),
     "hyperopt": (HyperoptSearch, "_propose"),
-    "gp": (GaussianProcessSearch, "_propose"),
+    "gp": (GaussianProcessSearch, "_best"),
     "local search": (LocalSearch, "_near"),
 }
 """What answers from scores once a trial has ended; nothing, or None, where it has none or knows of no better config."""
@@ -118,7 +119,8 @@ def searched(
 
 @pytest.fixture
 def answers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What the model of a strategy answered."""
+    """What the model of a strategy answered; gp takes even so few scores for more than noise."""
+    monkeypatch.setattr(Posterior, "agreement", 1.0)
     made: list[Any] = []
     kind, name = MODELLED.get(request.node.callspec.params["strategy"], (None, ""))
     if kind is not None:
@@ -143,8 +145,7 @@ def test_a_multi_trial_strategy(
     assert len({trial.config for trial in trials}) == MODELS
     assert all(trial.metrics["params_m"] > 0 < trial.metrics["flops_m"] for trial in trials)
     if strategy in MODELLED:
-        assert answers
-        assert any(answers) or strategy == "gp"  # to which so few scores may be noise
+        assert any(answers)
 
 
 @pytest.mark.parametrize("kind", SPACES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from assay.cluster.worker import Worker
 from assay.spaces import SweepError
 from assay.trainables import TrainableRef, TrialSpec
 
+from ..analysis.conftest import Recorder
 from .worlds import make_sweep
 
 REF = TrainableRef("train.py:train", ".")
@@ -182,28 +184,75 @@ leaderboard: {top: 1, seeds: 2}
 """
 
 
+COMMANDS = """
+import json
+import sys
+from assay.cli import main
+
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["assay", *words]
+    try:
+        main()
+    except SystemExit as end:
+        print(f"{words}: {end.code or 0}", flush=True)
+"""
+
+
 @pytest.fixture
 def bare(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the command line where no process can import NNI, workers of Ray neither."""
+    """Runs Python where no process can import NNI, workers of Ray neither."""
     (tmp_path / "blocked").mkdir()
     (tmp_path / "blocked" / "sitecustomize.py").write_text(BLOCKED)
     (tmp_path / "train.py").write_text(TRAIN)
     (tmp_path / "sweep.yaml").write_text(SWEEP)
     path = os.pathsep.join([str(tmp_path / "blocked"), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return lambda *words: python("-m", "assay", *words, folder=tmp_path, PYTHONPATH=path)
+    return lambda *words: python(*words, folder=tmp_path, PYTHONPATH=path)
 
 
 def test_a_search_of_networks_needs_no_nni(
     bare: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
-    ran = bare("run", "sweep.yaml", "--workers", "2")
+    """Nor does any command that looks at one; of a model space that was recorded where there is NNI neither."""
+    ran = bare("-m", "assay", "run", "sweep.yaml", "--workers", "2")
     assert ran.returncode == 0, ran.stderr + ran.stdout
     assert "rank" in ran.stdout
-    exported = bare("export", "bare", "-o", "best")
-    assert exported.returncode == 0, exported.stderr
+    _record_model_space(tmp_path / "there")
+    there, recorded = ["--store", "there"], ["demo", "--store", "there"]
+    commands = [
+        ["check", "sweep.yaml"],
+        ["leaderboard", "bare"],
+        ["show", "bare"],
+        ["show", "bare", "1", "--graph", "-o", "network.svg"],
+        ["plot", "bare", "history", "-o", "history.svg"],
+        ["report", "bare", "-o", "report.html"],
+        ["export", "bare", "-o", "best"],
+        ["list", *there],
+        ["leaderboard", *recorded],
+        ["show", *recorded],
+        ["show", "demo", "1", *there],
+        ["report", *recorded, "-o", "there.html"],
+    ]
+    done = bare("-c", COMMANDS, json.dumps(commands))
+    ended = [line for line in done.stdout.splitlines() if line.startswith("['")]
+    assert ended == [f"{words}: 0" for words in commands], done.stderr
+    assert "1 changed: layer=narrow" in done.stdout
+    assert all((tmp_path / name).stat().st_size > 1000 for name in ("network.svg", "history.svg", "report.html"))
+    assert r'"svg":"\u003csvg' in (tmp_path / "report.html").read_text(encoding="utf-8")  # the winner's network
     assert {"config.yaml", "architecture.json", "model.py", "weights.safetensors"} <= {
         file.name for file in (tmp_path / "best").iterdir()
     }
     built = python("-c", "import model; print(len(list(model.load('weights.safetensors').parameters())) > 2)",
                    folder=tmp_path / "best")  # fmt: skip
     assert built.stdout == "True\n", built.stderr
+
+
+def _record_model_space(store: Path) -> None:
+    """A finished sweep, as the machine left it on which it ran."""
+    space = {"space": "models.py:Net", "parameters": {"architecture.layer": ["wide", "narrow"]}}
+    made = Recorder(store, architecture=space, leaderboard={"top": 2, "seeds": 2})
+    made.others = {"params_m": 0.5}
+    for layer, scores in (("wide", [0.8, 0.7]), ("narrow", [0.6, 0.5])):
+        trial = made.search([0.5], {"architecture.layer": layer, "lr": 0.1})
+        made.replicate(trial, scores)
+    made.results()
+    made.ledger.close()

@@ -17,10 +17,11 @@ from assay.analysis.export import _search_trial
 from assay.cluster import InlineExecutor, PhaseRunner
 from assay.cluster.controller import Controller
 from assay.cluster.launch import refuse_what_cannot_be_submitted, refuse_what_cannot_run
+from assay.cluster.open_trial import OpenTrial
 from assay.cluster.plan import FixedPlan, Request
-from assay.search import Ledger, Phase, State, Sweep
+from assay.search import Ledger, Phase, Report, State, Sweep
 from assay.search.nas.screening import Screen
-from assay.spaces import Config, SweepError
+from assay.spaces import Config
 from assay.spaces.networks import measures
 from assay.spaces.networks.draws import own_draws
 from assay.spaces.networks.measures import parameter_count
@@ -287,30 +288,69 @@ def test_a_limit_on_what_was_never_built_names_the_cure(tmp_path: Path) -> None:
     )
 
 
+MODEL_SPACE = {"space": "models.py:Net", "parameters": {"architecture.op": ["relu", "tanh"]}}
+MODELS = """
+from nni.nas.nn.pytorch import LayerChoice, ModelSpace
+from torch import nn
+
+class Net(ModelSpace):
+    def __init__(self):
+        super().__init__()
+        self.op = LayerChoice({"relu": nn.ReLU(), "tanh": nn.Tanh()}, label="op")
+
+    def forward(self, x):
+        return self.op(x)
+"""
+
+
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("limits", "more"),
     [
-        (
-            {"constraints": [{"metric": "flops_m", "max": 10}]},
-            r"constraints\.0\.metric: flops_m is measured on an exam",
-        ),
-        ({"objectives": [{"metric": "latency_ms", "goal": "minimize"}]}, r"objectives\.0\.metric: latency_ms is "),
-        ({"constraints": [{"metric": "params", "max": 10}, {"metric": "accuracy", "min": 0}]}, None),
-        ({}, None),
+        ([{"metric": "flops", "max": 10}], ", and give architecture.input"),
+        ([{"metric": "params", "max": 10}], ""),
+        ([{"metric": "params", "max": 10}, {"metric": "flops", "max": 10}], ""),
+        ([{"metric": "size", "max": 10}, {"metric": "flops", "max": 10}], None),
+        ([{"metric": "word", "max": 10}, {"metric": "flops", "max": 10}], None),
     ],
 )
-def test_what_takes_an_example_is_no_limit_of_a_model_space_without_one(
-    changes: dict[str, Any], said: str | None
-) -> None:
-    space = {"space": "models.py:Net", "parameters": {"architecture.op": [1, 2]}}
-    for refuse in (refuse_what_cannot_run, refuse_what_cannot_be_submitted):
-        refuse(make_sweep(architecture=space | {"input": [3]}, **changes), ".")
-        sweep = make_sweep(architecture=space, **changes)
-        if said is None:
-            refuse(sweep, ".")
-            continue
-        with pytest.raises(SweepError, match=said + r".*write architecture: \{input: \[3, 32, 32\]\}"):
-            refuse(sweep, ".")
+def test_the_cure_is_that_of_what_was_not_reported(limits: list[dict[str, Any]], more: str | None) -> None:
+    """Where the shape of an example is not known."""
+    reports = [Report(1, {"score": 0.5, "word": "large"}, 1.0, 1)]
+    trial = OpenTrial(0, Phase.SEARCH, Config({}), 0, 0, parent=None, asked=0, started=0, reports=reports)
+    name = limits[0]["metric"]
+    said = "is 'large', not a number" if name == "word" else "was never reported"
+    cure = "" if more is None else f": report it, or build the network with trial.build_model(){more}"
+    unknown = trial.unknown(make_sweep(architecture=MODEL_SPACE, constraints=limits))
+    assert unknown == f"constraint metric {name!r} {said}{cure}"
+
+
+@pytest.mark.parametrize("metric", ["flops_m", "latency_ms"])
+def test_what_the_training_function_measures_itself_needs_no_example(tmp_path: Path, metric: str) -> None:
+    """A model space whose example has no known shape."""
+    pytest.importorskip("nni")
+    (tmp_path / "models.py").write_text(MODELS)
+
+    def train(config: dict[str, Any], trial: TrialHandle) -> Iterator[dict[str, float]]:
+        yield {"score": 0.5, metric: {"relu": 1.0, "tanh": 2.0}[config["architecture"]["op"]]}
+
+    sweep = make_sweep(
+        architecture=MODEL_SPACE,
+        parameters={"x": [0.5]},
+        fidelity={"unit": "epoch", "max": 1},
+        objectives=[{"metric": "score", "goal": "maximize"}, {"metric": metric, "goal": "minimize"}],
+        constraints=[{"metric": metric, "max": 1}],
+        leaderboard={"top": 1, "seeds": 2, "tie_break": [metric]},
+        budget={"trials": 2},
+    )
+    refuse_what_cannot_run(sweep, tmp_path)
+    refuse_what_cannot_be_submitted(sweep, tmp_path)
+    with closing(Ledger(tmp_path, create=True)) as ledger:
+        executor = InlineExecutor(TrainableRef("train", str(tmp_path), train))
+        record = ledger.create_sweep(sweep, str(tmp_path))
+        results = PhaseRunner(ledger, record, executor, clock=lambda: 0.0, observer=Notes()).run()
+        search, again = (results.phase(phase) for phase in (Phase.SEARCH, Phase.REPLICATE))
+    assert [(trial.state, trial.metrics[metric]) for trial in search] == [(State.COMPLETE, 1), (State.COMPLETE, 2)]
+    assert {trial.parent for trial in again} == {0}  # the other breaks the limit
 
 
 def test_what_the_screen_refuses_gets_no_trial_but_what_is_given_does(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def test_from_the_supernet_to_the_winner(driver_of: Callable[..., Driver]) -> No
 
 def test_no_random_check_is_what_is_trained_anyway(driver_of: Callable[..., Driver]) -> None:
     """Of a space of which every other network is drawn."""
-    rival = {"architecture.stage2.op1": "conv1x1"}
+    rival = {"architecture.stage1.op1": "sepconv3x3"}
     asked = {"strategy": "random", "epochs": 1, "top": 1, "samples": 99, "candidates": 4}
     sweep = sweep_of(searcher=asked, budget={"trials": 3}, leaderboard={"top": 1, "seeds": 2, "rivals": [rival]})
     driver = driver_of(sweep)
@@ -175,6 +175,7 @@ def test_no_random_check_is_what_is_trained_anyway(driver_of: Callable[..., Driv
     given = {networks.canonical(config) for config in sweep.given}
     assert len(given) == 2
     top, *others = [networks.canonical(one.config) for one in found.candidates]
+    assert top not in given  # else the rival could be forgotten unnoticed
     assert {*others} == {networks.canonical(one) for one in _networks(sweep.parameters)} - given - {top}
 
 
@@ -302,6 +303,8 @@ def _networks(space: Space) -> list[Config]:
         ),
         ({"searcher": {"data": "supernet_task.py:parts"}}, r"parts takes \(trial: Any\), and is called"),
         ({"searcher": {"data": "supernet_task.py:named"}}, r"takes \(config, trial, \*, size\), and is called"),
+        ({"searcher": {"data": "supernet_task.py:three"}}, r"takes \(config, trial, size\), and is called"),
+        ({"searcher": {"data": "supernet_task.py:placed"}}, None),
         ({"searcher": {"data": "supernet_task.py:wide"}}, None),
         ({"searcher": {"data": "supernet_task.py:cached"}}, None),  # what a decorator makes of it is not seen
     ],

@@ -24,7 +24,7 @@ class Net(nas.ModelSpace):
     def __init__(self, width=4):
         super().__init__()
         assert width < 100
-        choices = {"none": nn.Tanh(), "linear": nn.Linear(6, width), "deep": nn.Sequential(nn.Linear(6, width))}
+        choices = {"linear": nn.Linear(6, width), "none": nn.Tanh(), "deep": nn.Sequential(nn.Linear(6, width))}
         self.first = nas.LayerChoice(choices, label="first")
 
     def forward(self, x):
@@ -45,6 +45,31 @@ class Looking(Net):
         return super().forward(x if x.sum() > 0 else -x)
 """
 
+ZEROS = """
+import nni.nas.nn.pytorch as nas
+from torch import nn
+
+
+class Zero(nn.Module):
+    def forward(self, x):
+        return x * 0
+
+
+class Strided(Zero):
+    pass
+
+
+class Named(nas.ModelSpace):
+    def __init__(self):
+        super().__init__()
+        self.norm = nas.LayerChoice({"none": nn.Identity(), "layer": nn.LayerNorm(6)}, label="norm")
+        self.skip = nas.LayerChoice({"nothing": Strided(), "tanh": nn.Tanh()}, label="skip")
+        self.all = nas.LayerChoice([Zero(), nn.Tanh()], label="all")
+
+    def forward(self, x):
+        return self.norm(x) + self.skip(x) + self.all(x)
+"""
+
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
@@ -58,6 +83,7 @@ def one_thread() -> Iterator[None]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("named")
     (found / "named_spaces.py").write_text(FILE)
+    (found / "zero_spaces.py").write_text(ZEROS)
     return found
 
 
@@ -108,9 +134,10 @@ def test_an_input_that_the_default_network_takes_is_fine(folder: Path, name: str
 
 
 def test_no_default_is_a_layer_that_gives_only_zeros(folder: Path) -> None:
-    """Named ``none`` or of a class for that, also where it is one of a list."""
-    (first,) = section(folder, space="named_spaces.py:Net")["parameters"].values()
-    assert first["default"] == "linear"
+    """By its class, whatever the choice is called, also where it is one of a list."""
+    named = section(folder, space="zero_spaces.py:Named")["parameters"]
+    defaults = {name: one.get("default", one["values"][0]) for name, one in named.items()}
+    assert defaults == {"architecture.norm": "none", "architecture.skip": "tanh", "architecture.all": 1}
     for word in ("nasbench201", "darts"):
         for parameter in section(folder, space=word)["parameters"].values():
             assert parameter.get("default", (parameter.get("values") or [None])[0]) != "none"

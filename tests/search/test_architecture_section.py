@@ -84,6 +84,12 @@ def test_size_is_always_measured_and_time_where_it_counts() -> None:
         ({"architecture": STAGED | {"prefilter": 0.5}}, "architecture.prefilter: nothing to filter by: add zero_cost"),
         ({"parameters": {"architecture.stage1.op9": 3}}, "parameters.architecture.stage1.op9: architecture.* comes"),
         ({"parameters": {"activation": ["relu", "rely"]}}, "parameters.activation: 'rely' is no activation"),
+        ({"parameters": {"activation": 2}}, "parameters.activation: 2 is no activation"),
+        (
+            {"parameters": {"activation": "int(1, 3)"}},
+            "parameters.activation: expected activations such as [relu, gelu, silu], got int 1 .. 3",
+        ),
+        ({"parameters": {"activation": "uniform(0, 1)"}}, "parameters.activation: expected activations such as"),
         (
             {"architecture": STAGED | {"activation": "relu"}, "parameters": {"activation": ["relu", "silu"]}},
             "parameters.activation: architecture.activation says relu already: remove one of the two",

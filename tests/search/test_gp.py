@@ -133,6 +133,19 @@ def test_features_too_see_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert widths.count(24 + 1) > 6  # one choice among few for each proposal that is not drawn
 
 
+@pytest.mark.parametrize(("rungs", "share"), [((), 0), ((1, 3), 1 / 3)])
+def test_a_third_is_random_under_early_stopping(
+    monkeypatch: pytest.MonkeyPatch, rungs: tuple[int, ...], share: float
+) -> None:
+    """For these the model is not even asked."""
+    searcher, asked = GaussianProcessSearch(CELL, SCORE, 0, 5, rungs=rungs), list[float]()
+    told(searcher, CELL, 24)
+    monkeypatch.setattr(searcher, "_best", lambda level, rng, taken: asked.append(level))
+    for number in range(24, 324):
+        assert searcher.ask(number, ()) is not None
+    assert 1 - len(asked) / 300 == pytest.approx(share, abs=0.08 if rungs else 0)  # 3 standard deviations
+
+
 def test_a_rung_needs_two_scores_for_each_parameter() -> None:
     searcher = GaussianProcessSearch(CELL, SCORE, 0, 5, rungs=(1, 3))
     configs = CELL.sample_many(np.random.default_rng(0), 12)

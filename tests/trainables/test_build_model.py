@@ -171,6 +171,17 @@ def test_a_child_starts_from_its_parents_weights(tmp_path: Path, capsys: pytest.
     assert capsys.readouterr().out == ""
 
 
+def test_what_a_child_took_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And not again where it goes on from a checkpoint."""
+    spec = replace(SPEC, inherit=save(network(seed=9).state_dict()))
+    places = CheckpointStore(str(tmp_path))
+    staged = places.stage()
+    (staged / "model").write_text("trained")
+    events = run(one_report, replace(spec, restore=((1, places.commit(staged, "step-000001-0-1")),)))
+    assert [event.inherited for event in events] == [True, True]
+    assert capsys.readouterr().out == ""
+
+
 def test_a_child_tells_whether_it_took_anything() -> None:
     parent = save(network(seed=9).state_dict())
     told = {}

@@ -20,7 +20,7 @@ from assay.analysis.plots import emptiness, plot_critical_difference, plot_histo
 from assay.analysis.plots.critical_difference import joined
 from assay.analysis.plots.lane import objective_lane, parameter_lane
 from assay.analysis.plots.style import bounds, drawable, keep_in_view, words
-from assay.search import State
+from assay.search import Segment, State
 from assay.spaces import Categorical, Config, Float, UsageError
 
 from .conftest import STATES, Maker, population, searched
@@ -199,6 +199,31 @@ def test_lineage_of_weights_that_were_inherited() -> None:
     assert [one.xyann + one.xy for one in ax.texts if isinstance(one, Annotation)] == [(2, 0, 2, 2), (5, 2, 5, 3)]
     assert told(ax) == {"ancestry of trial 3, the best", "begins with the weights of its parent"}
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("epoch, from the first ancestor on", "trial")
+
+
+def test_copies_of_a_trial_that_inherited() -> None:
+    """2 began with the weights of 0, and went on from a copy of 1 after one more epoch."""
+    made = Maker()
+    made.search([0.1, 0.2])
+    second = made.search([0.3, 0.35])
+    stretches = (Segment(0, second.config, 1), Segment(1, second.config, 20, source=1, source_segment=0, first_step=1))
+    made.search([0.3, 0.4], parent=0, segments=stretches)
+    ax = made.results().plot.lineage()
+    assert [one.xyann + one.xy for one in ax.texts if isinstance(one, Annotation)] == [(3, 1, 3, 2), (2, 0, 2, 2)]
+    assert "goes on from a copy or begins with the weights of its parent" in told(ax)
+
+
+def test_a_parent_that_reported_nothing_is_not_drawn() -> None:
+    made = Maker()
+    made.search([], State.FAILED)
+    made.search([0.6, 0.7], parent=0)
+    assert emptiness(made.results().plot.lineage()).startswith("no trial was copied, and none began with the weights")
+    made.search([0.8], parent=1)
+    ax = made.results().plot.lineage()
+    assert labels(ax) == ["trial 1", "trial 2"]
+    assert [one.xyann + one.xy for one in ax.texts if isinstance(one, Annotation)] == [(2, 0, 2, 1)]
+    black = [line for line in ax.get_lines() if line.get_color() == "#000000" and len(line.get_xdata()) == 2]  # type: ignore[arg-type]
+    assert [[*line.get_xdata()] for line in black] == [[2, 3], [0, 2]]  # type: ignore[misc]
 
 
 def test_critical_difference_joins_what_is_close() -> None:

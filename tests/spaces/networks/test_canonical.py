@@ -48,6 +48,12 @@ def text(forward: Callable[[Net, Tensor], object]) -> str:
     return found
 
 
+def with_part(x: Tensor, at: int, factor: float) -> Tensor:
+    """Changed in place."""
+    x[:, at].mul_(factor)
+    return x
+
+
 EQUAL: dict[str, tuple[Callable[[Net, Tensor], object], Callable[[Net, Tensor], object]]] = {
     "order of a sum": (lambda n, x: n.a(x) + n.c(x), lambda n, x: n.c(x) + n.a(x)),
     "grouping of a sum": (lambda n, x: (x + n.a(x)) + n.c(x), lambda n, x: x + (n.c(x) + n.a(x))),
@@ -85,6 +91,10 @@ DIFFERENT: dict[str, tuple[Callable[[Net, Tensor], object], Callable[[Net, Tenso
     "a sum that widens": (lambda n, x: x.mean(1, True), lambda n, x: x.mean(1, True) + x * 0),
     "outputs": (lambda n, x: (n.a(x), n.c(x)), lambda n, x: (n.c(x), n.a(x))),
     "transposed square": (lambda n, x: n.a(x), lambda n, x: n.a(x).transpose(2, 3)),
+    "a change of a part": (lambda n, x: n.a(x), lambda n, x: with_part(n.a(x), 0, 2.0)),
+    "a change of which part": (lambda n, x: with_part(n.a(x), 0, 2.0), lambda n, x: with_part(n.a(x), 1, 2.0)),
+    "zeros in which part": (lambda n, x: n.c(with_part(x + 1, 0, 0.0)), lambda n, x: n.c(with_part(x + 1, 1, 0.0))),
+    "zeros in a part": (lambda n, x: with_part(n.a(x), 0, 0.0) + n.c(x), lambda n, x: n.c(x)),
 }
 
 

@@ -38,7 +38,7 @@ def drawn(svg: str) -> tuple[list[dict[str, float]], list[str], str]:
     """Boxes of steps, all texts, all tooltips."""
     root = ElementTree.fromstring(svg)
     rects = [one for one in root.iter(f"{SVG}rect") if one.get("rx") == "5"]
-    boxes = [{key: float(one.get(key, "nan")) for key in ("x", "y", "width", "height")} for one in rects]
+    boxes = [place(one) for one in rects]
     texts = [one.text or "" for one in root.iter(f"{SVG}text")]
     return boxes, texts, "\n".join(one.text or "" for one in root.iter(f"{SVG}title"))
 
@@ -85,6 +85,42 @@ def test_blocks_have_a_frame_with_their_name() -> None:
     assert "stages.0.0" not in drawn(svg)[1]
     own = drawn(network_svg(nn.Sequential(OrderedDict(stages=staged_blocks())), (8, 8, 8), "net"))[1]
     assert {"stages.0", "stages.1"} <= set(own), "a network of one's own has the names that it gave"
+
+
+def branches(*names: str) -> NetworkGraph:
+    """Blocks side by side, each of two small boxes."""
+    nodes = [GraphNode("input", "input", "in", "", (4,), 0)]
+    edges = []
+    for name in names:
+        nodes += [GraphNode(f"{name}.{at}", "linear", "L", f"{name}.{at}", (4,), 4) for at in "ab"]
+        edges += [("input", f"{name}.a"), (f"{name}.a", f"{name}.b"), (f"{name}.b", "output")]
+    nodes.append(GraphNode("output", "output", "out", "", (4,), 0))
+    return NetworkGraph(tuple(nodes), tuple(edges))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_frames_stay_on_the_page_and_hold_no_box_of_others(count: int) -> None:
+    """However long their names are."""
+    names = [f"{letter}_block_with_a_name_that_is_longer_than_wide" for letter in "abcde"[:count]]
+    svg = draw_svg(branches(*names))
+    root = ElementTree.fromstring(svg)
+    page = float(root.get("width", "nan"))
+    moved = re.search(r'<g transform="translate\(([-\d.]+) ', svg)
+    assert moved is not None
+    shift = float(moved[1])
+    frames = [one for one in root.iter(f"{SVG}rect") if one.get("class") == "group"]
+    words = [one.text or "" for one in root.iter(f"{SVG}text") if "block" in (one.get("class") or "").split()]
+    assert sorted(words) == names
+    for frame, name in zip(map(place, frames), words, strict=True):
+        assert 0 <= shift + frame["x"] <= shift + frame["x"] + frame["width"] <= page
+        for group in root.iter(f"{SVG}g"):
+            title, box = group.find(f"{SVG}title"), group.find(f"{SVG}rect")
+            if title is not None and box is not None and not (title.text or "").startswith(name):
+                assert apart(frame, place(box)), (name, title.text)
+
+
+def place(rect: ElementTree.Element) -> dict[str, float]:
+    return {key: float(rect.get(key, "nan")) for key in ("x", "y", "width", "height")}
 
 
 def staged_blocks() -> nn.Sequential:
@@ -202,6 +238,13 @@ def test_what_is_not_used_is_not_drawn_but_named() -> None:
     _, texts, tooltips = drawn(network_svg(model, (4,), "net"))
     assert texts[1:3] == ["10 parameters, 1 step", "not used to predict: 15 parameters in never"]
     assert "never" not in tooltips
+
+
+def test_three_of_many_unused_parts_are_named() -> None:
+    model = nn.ModuleDict({name: nn.Linear(4, 1) for name in ("used", "one", "two", "three", "four")})
+    model.forward = lambda x: model["used"](x)  # type: ignore[method-assign, assignment]
+    told = " ".join(drawn(network_svg(model, (4,), "net"))[1])
+    assert "not used to predict: 20 parameters in one, two, three and 1 more " in told
 
 
 def test_an_identity_is_an_arrow() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
+import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from assay.spaces.networks.draws import own_draws
 
@@ -38,6 +41,37 @@ def test_they_are_those_of_a_seeded_global_generator_which_is_left_alone() -> No
     assert not torch.equal(first, other)
     torch.manual_seed(3)
     assert torch.equal(first, draw())
+
+
+ONES = torch.ones(9)
+KINDS: dict[str, Callable[[], torch.Tensor]] = {  # by where the operation takes a generator, if it does
+    "among the first arguments": lambda: functional.rrelu(-ONES, training=True),
+    "among them, in place": lambda: functional.rrelu(-ONES, training=True, inplace=True),
+    "as the last of them": lambda: torch.poisson(5 * ONES),
+    "nowhere": lambda: torch.native_dropout(ONES, 0.5, True)[0],
+    "nowhere, all dropped": lambda: torch.native_dropout(ONES, 1.0, True)[0],
+    "nowhere, nothing dropped": lambda: torch.native_dropout(ONES, 0.5, False)[0],
+    "in another form, with bounds": lambda: torch.randint(3, 90, (9,)),
+    "in another form, with a result": lambda: torch.rand(9, out=torch.empty(9)),
+    "in another form, like another": lambda: torch.randint_like(ONES, 2, 90),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_operations_take_a_generator_in_many_ways(kind: str) -> None:
+    state = torch.get_rng_state()
+    with own_draws(3):
+        found = KINDS[kind]()
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(3)
+    assert torch.equal(found, KINDS[kind]())
+    torch.set_rng_state(state)
+
+
+def test_a_generator_named_by_its_place_is_kept() -> None:
+    with own_draws(4):
+        named = torch.poisson(5 * ONES, torch.Generator().manual_seed(9))
+    assert torch.equal(named, torch.poisson(5 * ONES, torch.Generator().manual_seed(9)))
 
 
 def test_other_threads_draw_as_before() -> None:

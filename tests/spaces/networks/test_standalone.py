@@ -143,6 +143,11 @@ def test_shared_weights_stay_shared() -> None:
     assert sum(one.numel() for one in network.parameters()) == sum(one.numel() for one in Recurrent().parameters())
 
 
+@pytest.mark.parametrize("act", [nn.RReLU(), nn.RReLU(inplace=True)], ids=["a result", "in place"])
+def test_layers_that_draw_slopes(act: nn.Module) -> None:
+    assert "nn.RReLU(" in written(nn.Sequential(nn.Linear(4, 4), act), (4,)).source
+
+
 def test_modes_that_differ_have_a_method_each() -> None:
     source = exported_source(ByShape(), (4,)).text
     assert "return self._train(x) if self.training else self._predict(x)" in source

@@ -210,3 +210,9 @@ def test_only_what_reaches_the_output_is_there_and_the_rest_is_named() -> None:
     assert graph.unused_parameters == 3 + 20 + 20
     assert sum(node.parameters for node in graph.nodes) == 20 + 16 + 10
     assert trace(ByValue(), (4,)).unused == ()
+
+
+def test_a_frozen_part_is_unused_as_others_are() -> None:
+    model = Wasteful()
+    model.never.requires_grad_(False)
+    assert trace(model, (4,)).unused == ("gain", "never", "parts.0")
