@@ -191,6 +191,8 @@ class _Pair:
         self.paired = self._same_splits(one, two) and len(common) >= 2
         splits = (common, common) if self.paired else tuple(sorted(own) for own in scores)
         self.values = self._at(scores[0], splits[0]), self._at(scores[1], splits[1])
+        sign = self._objective.sign
+        self._bounds = Bounds.of(self._objective, (sign * float(one) for own in self.values for one in own))
         self._runs = [
             [next(run for run in runs if run.split == split) for split in at]
             for runs, at in zip((one, two), splits, strict=True)
@@ -212,7 +214,7 @@ class _Pair:
         chosen, found = self._tested(test)
         sign = self._objective.sign
         low, high = sorted((sign * found.low, sign * found.high)) if math.isfinite(found.low) else (math.nan, math.nan)
-        low, high = self._bounds().cut_difference(low, high)
+        low, high = self._bounds.cut_difference(low, high)
         chance = (p_superior if self.paired else p_superior_unpaired)(*self._better_first(), 1 - self._alpha)
         first, second = (self._side(place) for place in (0, 1))
         belief, equal = None, None
@@ -302,11 +304,8 @@ class _Pair:
         sign, number = self._objective.sign, runs[0].parent
         values = {run.split: sign * float(score) for run, score in zip(runs, scores, strict=True)}
         array = np.array([*values.values()])
-        interval = self._bounds().cut(Interval(mean(array), *t_interval(array, 1 - self._alpha), len(array)))
+        interval = self._bounds.cut(Interval(mean(array), *t_interval(array, 1 - self._alpha), len(array)))
         return Side(results.record.name, int(number if number is not None else -1), runs[0].config, values, interval)
-
-    def _bounds(self) -> Bounds:
-        return Bounds.of(self._objective, (self._objective.sign * float(one) for own in self.values for one in own))
 
     def _unit(self, test: str) -> str:
         count = len(self.values[0])

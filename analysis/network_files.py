@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def refuse_supernet(results: Results, trial: Trial) -> None:
-    """A supernet is no network of the search: it is neither drawn nor exported.
+    """A supernet is no network of the search: there is nothing to draw, export, compare, diagnose or explain.
 
     Raises:
         UsageError: for one.

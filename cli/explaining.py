@@ -102,12 +102,9 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Which inputs a trained model uses; the model is restored here, or trained again."""
-    from ..analysis.network_files import refuse_supernet
     from ..cluster.explaining import explain_trial
 
     results = results_of(name, store)
-    if trial is not None:
-        refuse_supernet(results, results.ledger.trial(results.record, trial))
     with redirect_stdout(sys.stderr):  # what the training function prints
         made = explain_trial(results, trial, method=method, rows=rows, correlated=correlated, seed=seed)
     _show(made, as_json)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from ..analysis import Results
 from ..analysis.explain.explanation import Explanation
 from ..analysis.explain.model import explain_model
+from ..analysis.network_files import refuse_supernet
 from ..analysis.scorers import default_scorer, fits, get_scorer, kind_of
 from ..search import Phase, State, SweepRecord, Trial
 from ..spaces import NotFoundError, SweepError, TrainableError, UsageError
@@ -176,6 +177,7 @@ def model_trial(results: Results, number: int) -> Trial:
         trial = trials.get(trial.parent)
     if trial is None:
         raise NotFoundError(f"sweep {results.record.name!r} has no trial {number}: `assay show` lists them")
+    refuse_supernet(results, trial)
     if trial.state is State.FAILED or not trial.state.over or not trial.reports:
         why = f"it failed: {trial.reason}" if trial.state is State.FAILED else f"it is {trial.state}"
         raise UsageError(f"trial {trial.number} has no model, {why}; name one that is complete")

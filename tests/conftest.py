@@ -28,6 +28,17 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small networks are slower with more."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 class _Borrowed:
     """Stands for a connection that is open and stays so."""
 

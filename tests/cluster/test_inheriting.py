@@ -34,12 +34,7 @@ EVOLUTION = {"type": "regularized_evolution", "population": 2, "sample": 2, "inh
 STAGES = [{"ops": ["conv3x3", "conv1x1"], "depth": [1, 2], "width": [2, 4]}]
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def by_x(spec: TrialSpec, attempt: int) -> list[float]:

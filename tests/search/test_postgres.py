@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -161,37 +162,39 @@ def test_a_server_that_was_started_again(postgres: PostgresServer, tmp_path: Pat
     lock.release()
 
 
-def test_a_lock_is_free_before_its_connection_is_closed(
-    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The server may take its time to notice the end of a connection."""
+@pytest.fixture
+def held(postgres: PostgresServer, tmp_path: Path) -> Iterator[sweep_lock.ServerLock]:
+    """A lock that is taken."""
     ledger = Ledger(postgres.new_store(tmp_path), create=True)
     lock = ledger.lock("hello")
     lock.acquire("hello")
     assert isinstance(lock, sweep_lock.ServerLock)
-    connection = lock._connection
+    yield lock
+    ledger.close()
+
+
+def test_a_lock_is_free_before_its_connection_is_closed(
+    held: sweep_lock.ServerLock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server may take its time to notice the end of a connection."""
+    connection = held._connection
     assert connection is not None
     monkeypatch.setattr(connection, "close", lambda: None)
-    lock.release()
-    assert not lock.held
+    held.release()
+    assert not held.held
     monkeypatch.undo()
     connection.close()
-    ledger.close()
 
 
 def test_a_lock_that_cannot_be_given_back_ends_with_its_connection(
-    postgres: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    held: sweep_lock.ServerLock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger = Ledger(postgres.new_store(tmp_path), create=True)
-    lock = ledger.lock("hello")
-    lock.acquire("hello")
     monkeypatch.setattr(sweep_lock, "_GIVE", sa.text("SELECT 1 / 0 WHERE :name <> ''"))
-    lock.release()  # which does not hide what became of the sweep
+    held.release()  # which does not hide what became of the sweep
     deadline = time.monotonic() + 20
-    while lock.held and time.monotonic() < deadline:
+    while held.held and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert not lock.held
-    ledger.close()
+    assert not held.held
 
 
 def test_the_lock_stays_though_its_connection_is_idle(postgres: PostgresServer, tmp_path: Path) -> None:

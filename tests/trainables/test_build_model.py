@@ -29,12 +29,7 @@ SPEC = TrialSpec(4, CONFIG, metric="loss", seed=3, architecture=DESCRIPTION)
 MEASURE = ("params", "params_m", "flops", "flops_m", "latency_ms")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def network(seed: int = 3) -> torch.nn.Module:

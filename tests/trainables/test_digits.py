@@ -18,12 +18,7 @@ SPEC = TrialSpec(1, {}, metric="accuracy", seed=3, max_steps=10)
 SMALL = {"layers": 2, "hidden": 32, "dropout": 0.2, "batch_size": 256}
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def run(spec: TrialSpec, steps: int | None = None) -> tuple[list[Reported], Any]:

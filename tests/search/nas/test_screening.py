@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,12 +25,7 @@ NETWORKS = architecture_of(DESCRIPTION)
 SPACE = Space({"lr": {"min": 0.01, "max": 1.0}, **NETWORKS.parameters()})
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def config(*ops: str, width: int = 4, lr: float = 0.1) -> Config:

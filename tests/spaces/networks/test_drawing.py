@@ -26,12 +26,7 @@ Graph = tuple[list[tuple[float, float]], list[tuple[int, int]]]  # sizes and edg
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def drawn(svg: str) -> tuple[list[dict[str, float]], list[str], str]:

@@ -1,6 +1,6 @@
 """Changes in place are steps where what they change is read, through whatever view of it; others are not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -9,13 +9,7 @@ from torch.nn import functional
 
 from assay.spaces.networks.traced import trace
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Shared(nn.Module):

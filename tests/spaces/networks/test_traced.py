@@ -1,7 +1,6 @@
 """The graph of a network: all its steps, who takes whose result, shapes and parameters."""
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -14,13 +13,7 @@ from assay.spaces.networks.traced import NetworkGraph, trace
 
 from .sample_networks import HUB, SAMPLES, ByValue, Recurrent, Residual, hub_network, staged_network
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def node(graph: NetworkGraph, name: str) -> tuple[str, str, tuple[int, ...] | None, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -19,12 +19,7 @@ from assay.spaces.networks.zero_cost import PROXIES
 every_proxy = pytest.mark.parametrize("word", sorted(PROXIES))
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def convolutions(width: int = 4, depth: int = 2) -> nn.Module:
