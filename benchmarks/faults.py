@@ -66,7 +66,7 @@ SWEEPS: dict[str, dict[str, Any]] = {
     },
 }
 
-TRAIN = """
+TRAIN = f"""
 import json, os, time
 from pathlib import Path
 
@@ -79,12 +79,12 @@ def train(config, trial):
         total = json.loads((trial.checkpoint / "state.json").read_text())
     for index in trial.steps():
         step = index + 1
-        time.sleep(float("@SECONDS@"))
+        time.sleep({STEP_SECONDS})
         total += gain(config["x"], step, trial.split_id)
         with open("@STEPS@", "a") as log:
-            log.write(f"{trial.number} {config['x']!r} {step}\\n")
+            log.write(f"{{trial.number}} {{config['x']!r}} {{step}}\\n")
         trial.save_checkpoint(lambda folder: (folder / "state.json").write_text(json.dumps(total)))
-        yield {"score": total}
+        yield {{"score": total}}
 """
 
 
@@ -217,16 +217,8 @@ class Cluster:
 class Round:
     """One sweep and what befalls it."""
 
-    def __init__(
-        self,
-        kind: str,
-        seed: int,
-        folder: Path,
-        kinds: tuple[str, ...] = KINDS,
-        step_seconds: float = STEP_SECONDS,
-    ) -> None:
+    def __init__(self, kind: str, seed: int, folder: Path, kinds: tuple[str, ...] = KINDS) -> None:
         self.kind = kind
-        self.step_seconds = step_seconds
         self.random = random.Random(seed)
         self.folder = folder / "work"  # it is sent to the nodes, so it must not hold their own files
         self.folder.mkdir()
@@ -244,8 +236,7 @@ class Round:
         """
         began = time.monotonic()
         sweep = sweep_of(self.kind)
-        train = TRAIN.replace("@STEPS@", str(self.folder / "steps.log")).replace("@SECONDS@", str(self.step_seconds))
-        (self.folder / "train.py").write_text(train)
+        (self.folder / "train.py").write_text(TRAIN.replace("@STEPS@", str(self.folder / "steps.log")))
         (self.folder / "sweep.json").write_text(sweep.model_dump_json(exclude_defaults=True))
         try:
             self.cluster.start()
@@ -306,7 +297,7 @@ class Round:
         """Wait for a random number of new reports, a moment of its own each time."""
         target = len(self.note_reports()) + self.random.randint(3, 14)
         wait_until(lambda: len(self.note_reports()) >= target or self._ended(), "progress", self._said)
-        time.sleep(self.random.uniform(0, self.step_seconds))
+        time.sleep(self.random.uniform(0, STEP_SECONDS))
 
     def _ended(self) -> bool:
         return self.driver is not None and self.driver.poll() is not None
